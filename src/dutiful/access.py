@@ -1,0 +1,157 @@
+"""Who is asking, what they may see and what they may do.
+
+Every select starts from `visible_workspaces`, every write from `get_for_write`: nothing is found without an actor.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, Select, select
+
+from dutiful.database.session import Reader, Writer
+from dutiful.errors import Forbidden, NotFound
+from dutiful.database.base import Base
+from dutiful.models import Label, Member, Project, Role, Scope, Section, Task, Workspace, WorkspaceCounter
+
+Thing = TypeVar("Thing", Workspace, Project, Section, Label, Task)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The person behind a request and the token they came with, as read for this request."""
+
+    user_id: int
+    timezone: str
+    is_admin: bool
+    personal_workspace_id: int
+    inbox_id: int
+    token_id: int | None = None
+    scope: Scope = Scope.READ
+    request_id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    def require_scope(self, scope: Scope) -> None:
+        scopes = list(Scope)
+        if scopes.index(self.scope) < scopes.index(scope):
+            raise Forbidden(
+                f"This token has the scope “{self.scope}”; “{scope}” is needed. Use another token."
+            )
+
+
+def visible_workspaces(actor: Actor) -> Select[int]:
+    return select(Member.workspace_id).where(Member.user_id == actor.user_id)
+
+
+def is_visible(actor: Actor, thing: type[Thing]) -> ColumnElement[bool]:
+    """True for the rows of `thing` that the actor may see, those in the trash left out."""
+    return workspace_of(thing).in_(visible_workspaces(actor)) & thing.deleted_at.is_(None)
+
+
+def workspace_of(thing: type[Base]) -> ColumnElement[int]:
+    return thing.__table__.c["id" if thing is Workspace else "workspace_id"]
+
+
+async def get(session: Reader | Writer, actor: Actor, thing: type[Thing], thing_id: int) -> Thing:
+    found = await session.scalar(select(thing).where(thing.id == thing_id, is_visible(actor, thing)))
+    if found is None:
+        raise not_found(thing)
+    return found
+
+
+async def get_for_write(
+    session: Writer,
+    actor: Actor,
+    thing: type[Thing],
+    thing_id: int,
+    *,
+    needs: Role = Role.EDITOR,
+    deleted: bool = False,
+) -> Thing:
+    """The thing as it is now, with its workspace locked until the transaction ends.
+
+    Locks before it reads: a row read earlier could be stale by the time the lock is given.
+    """
+    await _lock_workspace_of(session, actor, thing, thing_id)
+    statement = (
+        select(thing, Member.role)
+        .join(Member, (Member.workspace_id == workspace_of(thing)) & (Member.user_id == actor.user_id))
+        .where(thing.id == thing_id, thing.deleted_at.is_not(None) if deleted else thing.deleted_at.is_(None))
+    )
+    row = (await session.execute(statement)).one_or_none()
+    if row is None:
+        raise not_found(thing)
+    found, role = row
+    require_role(role, needs)
+    return found
+
+
+async def lock_workspace(
+    session: Writer, actor: Actor, workspace_id: int, *, needs: Role = Role.EDITOR
+) -> None:
+    """Locks one workspace for writing, if the actor may write there."""
+    await lock_workspaces(session, [workspace_id])
+    require_role(await get_role(session, actor, workspace_id), needs)
+
+
+async def lock_workspaces(session: Writer, workspace_ids: Iterable[int]) -> None:
+    """Takes the row locks that put the writes of each workspace in order; lowest id first, so that two requests
+    cannot wait for each other."""
+    wanted = set(workspace_ids) - locked_workspaces(session)
+    if not wanted:
+        return
+    statement = (
+        select(WorkspaceCounter.workspace_id)
+        .where(WorkspaceCounter.workspace_id.in_(wanted))
+        .order_by(WorkspaceCounter.workspace_id)
+        .with_for_update()
+    )
+    locked_workspaces(session).update(await session.scalars(statement))
+
+
+async def _lock_workspace_of(session: Writer, actor: Actor, thing: type[Thing], thing_id: int) -> None:
+    """One statement. Strangers lock nothing."""
+    workspace_id = (
+        select(workspace_of(thing))
+        .where(thing.id == thing_id, workspace_of(thing).in_(visible_workspaces(actor)))
+        .scalar_subquery()
+    )
+    statement = (
+        select(WorkspaceCounter.workspace_id)
+        .where(WorkspaceCounter.workspace_id == workspace_id)
+        .with_for_update()
+    )
+    locked = await session.scalar(statement)
+    if locked is None:
+        raise not_found(thing)
+    locked_workspaces(session).add(locked)
+
+
+def locked_workspaces(session: Writer) -> set[int]:
+    """The workspaces whose counter this transaction holds."""
+    locked: set[int] = session.info.setdefault("locked_workspaces", set())
+    return locked
+
+
+async def get_role(session: Reader | Writer, actor: Actor, workspace_id: int) -> Role:
+    role = await session.scalar(
+        select(Member.role)
+        .join(Workspace, Workspace.id == Member.workspace_id)
+        .where(
+            Member.workspace_id == workspace_id,
+            Member.user_id == actor.user_id,
+            Workspace.deleted_at.is_(None),
+        )
+    )
+    if role is None:
+        raise not_found(Workspace)
+    return role
+
+
+def require_role(role: Role, needs: Role) -> None:
+    if not role.includes(needs):
+        raise Forbidden(f"You are a {role} of this workspace; only an {needs} may do this. Ask an owner.")
+
+
+def not_found(thing: type[Workspace | Project | Section | Label | Task]) -> NotFound:
+    return NotFound(f"There is no such {thing.entity}, or you may not see it.")

@@ -1,0 +1,77 @@
+"""The three kinds of dependency: who asks, the transaction, which part of a list."""
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+from fastapi.security import HTTPBearer
+
+from dutiful.access import Actor
+from dutiful.api.headers import parse_if_match
+from dutiful.api.transaction import SAFE_METHODS
+from dutiful.database.session import Reader, Writer
+from dutiful.errors import Unauthenticated
+from dutiful.models import Scope
+from dutiful.paging import MOST_ITEMS, MOST_SKIPPED, Slice
+from dutiful.versions import Expected
+
+# For the API's description; the route class has read the token by the time this runs.
+_bearer = HTTPBearer(
+    auto_error=False, description="A token made with `dutiful token create NAME` or `POST /tokens`."
+)
+
+
+def get_db(request: Request) -> Writer:
+    """The session of this request's transaction. It commits after the answer is made; nobody else does."""
+    session: Writer = request.state.session
+    return session
+
+
+def get_read_db(request: Request) -> Reader:
+    session: Reader = request.state.session
+    return session
+
+
+Db = Annotated[Writer, Depends(get_db)]
+ReadDb = Annotated[Reader, Depends(get_read_db)]
+
+
+def get_actor(request: Request, _: Annotated[object, Depends(_bearer)]) -> Actor:
+    actor: Actor | None = request.state.actor
+    if actor is None:
+        raise Unauthenticated("A token is needed: send it as “Authorization: Bearer dtf_…”.")
+    actor.require_scope(Scope.READ if request.method in SAFE_METHODS else Scope.WRITE)
+    return actor
+
+
+CurrentActor = Annotated[Actor, Depends(get_actor)]
+
+
+def get_admin_scoped_actor(actor: CurrentActor) -> Actor:
+    actor.require_scope(Scope.ADMIN)
+    return actor
+
+
+AdminScopedActor = Annotated[Actor, Depends(get_admin_scoped_actor)]
+"""For tokens, members and other rights: a stolen `write` token must not make itself a better one."""
+
+
+def get_if_match(
+    if_match: Annotated[str | None, Header(description="The ETag the change is based on.")] = None,
+) -> Expected:
+    return parse_if_match(if_match)
+
+
+IfMatch = Annotated[Expected, Depends(get_if_match)]
+
+
+def get_slice(
+    limit: Annotated[int, Query(ge=1, le=MOST_ITEMS)] = 50,
+    skip: Annotated[int, Query(ge=0, le=MOST_SKIPPED)] = 0,
+    cursor: Annotated[
+        str | None, Query(max_length=2000, description="`next_cursor` of the page before.")
+    ] = None,
+) -> Slice:
+    return Slice(limit, skip, cursor)
+
+
+WantedSlice = Annotated[Slice, Depends(get_slice)]

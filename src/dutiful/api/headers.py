@@ -1,0 +1,47 @@
+"""ETags and the headers that name them (RFC 9110)."""
+
+import re
+from typing import TypeVar
+
+from fastapi import Response
+
+from dutiful.errors import Versioned
+from dutiful.versions import ANY, Expected
+
+T = TypeVar("T", bound=Versioned)
+
+_TAG = re.compile(r'\s*(W/)?"([^"]*)"\s*(?:,|$)')
+
+
+def etag(thing: Versioned) -> str:
+    """Strong: the version changes with every change of the representation."""
+    return f'"{thing.version}"'
+
+
+def tagged(response: Response, thing: T) -> T:
+    """Gives `thing` back with its ETag on the answer."""
+    response.headers["ETag"] = etag(thing)
+    return thing
+
+
+def created(response: Response, thing: T, path: str) -> T:
+    """Gives `thing` back with its ETag and Location on the answer."""
+    response.headers["Location"] = path
+    return tagged(response, thing)
+
+
+def parse_if_match(value: str | None) -> Expected:
+    """Weak tags never match (RFC 9110, 13.1.1), so a header of nothing else matches no version."""
+    if value is None or value.strip() == "*":
+        return ANY
+    strong = [tag for weak, tag in _TAG.findall(value) if not weak]
+    return Expected(frozenset(int(tag) for tag in strong if re.fullmatch(r"[0-9]{1,9}", tag)))
+
+
+def etag_matches(if_none_match: str | None, tag: str) -> bool:
+    """The weak comparison of If-None-Match."""
+    if if_none_match is None:
+        return False
+    return if_none_match.strip() == "*" or tag.strip('"') in [
+        found for _, found in _TAG.findall(if_none_match)
+    ]

@@ -1,0 +1,154 @@
+"""Idempotency-Key: a repeated request is answered, not done again.
+
+The claim is the first statement of the transaction, so the key, what the request did and the answer kept for it
+are committed together. A second request with the key waits for the first at the claim.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fastapi import Request, Response
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+
+from dutiful.access import Actor, visible_workspaces
+from dutiful.database.failures import is_lock_timeout
+from dutiful.database.session import Writer
+from dutiful.errors import Conflict, Invalid, NotFound
+from dutiful.models import IdempotencyKey
+
+HEADER = "Idempotency-Key"
+MOST_CHARACTERS = 255
+# Longer answers are kept as the ids of what was made, and made again.
+MOST_BODY_BYTES = 256_000
+KEPT_HEADERS = ("content-type", "etag", "location", "dutiful-cursor")
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+Remake = Callable[[Writer, Actor, Sequence[int]], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    actor: Actor
+    key: str
+    fingerprint: bytes
+
+
+def shows_secret(endpoint: Endpoint) -> Endpoint:
+    """Marks an endpoint whose answer must not be stored."""
+    endpoint.shows_secret = True  # type: ignore[attr-defined]
+    return endpoint
+
+
+def remade_by(remake: Remake) -> Callable[[Endpoint], Endpoint]:
+    """Marks an endpoint whose answer may be too long to store. It puts the ids of what it made in
+    `request.state.made_ids`, and `remake` gives the body of the answer for them."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        endpoint.remake = remake  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
+async def claim_of(request: Request) -> Claim | None:
+    """The claim this request makes; None without a key, or without a person to keep it for."""
+    key, actor = request.headers.get(HEADER), request.state.actor
+    if key is None or actor is None:
+        return None
+    if not 0 < len(key) <= MOST_CHARACTERS or not key.isprintable():
+        raise Invalid(f"{HEADER} must have 1 to {MOST_CHARACTERS} printable characters.")
+    return Claim(actor, key, await _fingerprint(request))
+
+
+async def take(session: Writer, claim: Claim, request: Request) -> Response | None:
+    """Claims the key; the kept answer when it was claimed before."""
+    statement = (
+        insert(IdempotencyKey)
+        .values(user_id=claim.actor.user_id, key=claim.key, fingerprint=claim.fingerprint)
+        .on_conflict_do_nothing()
+        .returning(IdempotencyKey.key)
+    )
+    try:
+        claimed = await session.scalar(statement)
+    except DBAPIError as error:
+        if not is_lock_timeout(error):
+            raise
+        raise Conflict(
+            "A request with this Idempotency-Key is still running. Repeat this one in a moment.",
+            code="in_progress",
+            retry_after=1,
+        ) from error
+    return None if claimed is not None else await _replay(session, claim, request)
+
+
+async def store(
+    session: Writer, claim: Claim, request: Request, response: Response, workspace_ids: list[int]
+) -> None:
+    """Keeps the answer under the claimed key, in the transaction that made it."""
+    endpoint = request.scope["endpoint"]
+    body: bytes | None = bytes(response.body)
+    made_ids: list[int] | None = None
+    if getattr(endpoint, "shows_secret", False):
+        body = None
+    elif len(response.body) > MOST_BODY_BYTES and hasattr(endpoint, "remake"):
+        body, made_ids = None, list(request.state.made_ids)
+    values = {
+        "status": response.status_code,
+        "headers": {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers},
+        "body": body,
+        "made_ids": made_ids,
+        "workspace_ids": workspace_ids,
+    }
+    await session.execute(update(IdempotencyKey).where(*_is(claim)).values(values))
+
+
+async def _replay(session: Writer, claim: Claim, request: Request) -> Response:
+    kept = (await session.scalars(select(IdempotencyKey).where(*_is(claim)))).one()
+    if kept.fingerprint != claim.fingerprint:
+        raise Invalid("This Idempotency-Key was used for another request. Use a new key for a new request.")
+    await _check_rights_again(session, claim.actor, kept)
+    body = await _kept_body(session, claim.actor, kept, request)
+    headers = {**(kept.headers or {}), "Idempotency-Replayed": "true"}
+    return Response(body, kept.status or 200, headers)
+
+
+async def _check_rights_again(session: Writer, actor: Actor, kept: IdempotencyKey) -> None:
+    visible = set(await session.scalars(visible_workspaces(actor)))
+    if not visible.issuperset(kept.workspace_ids or []):
+        raise NotFound("What this request was about is no longer yours to see.")
+
+
+async def _kept_body(session: Writer, actor: Actor, kept: IdempotencyKey, request: Request) -> bytes:
+    if kept.body is not None:
+        return kept.body
+    if kept.made_ids is None:
+        raise Conflict(
+            "This was done already; its answer showed a secret, which is not kept. Revoke it and make a new one.",
+            code="answer_not_kept",
+        )
+    body: bytes = await request.scope["endpoint"].remake(session, actor, kept.made_ids)
+    return body
+
+
+def _is(claim: Claim) -> tuple[Any, ...]:
+    return (IdempotencyKey.user_id == claim.actor.user_id, IdempotencyKey.key == claim.key)
+
+
+async def _fingerprint(request: Request) -> bytes:
+    parts = (
+        request.method.encode(),
+        request.url.path.encode(),
+        request.url.query.encode(),
+        request.headers.get("if-match", "").encode(),
+        await request.body(),
+    )
+    digest = hashlib.sha256()
+    for part in parts:
+        # Lengths keep the parts apart: "a" + "bc" is not "ab" + "c".
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()

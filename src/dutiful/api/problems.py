@@ -1,0 +1,163 @@
+"""Errors as RFC 9457 problem documents: the one place where the domain's errors become HTTP."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from dutiful.api.representations import represent
+from dutiful.database.failures import describe_failure
+from dutiful.database.session import commit_was_sent, outcome_unknown
+from dutiful.errors import (
+    Conflict,
+    DutifulError,
+    Fault,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    StaleVersion,
+    Unauthenticated,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+
+STATUS: Mapping[type[DutifulError], HTTPStatus] = {
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Conflict: HTTPStatus.CONFLICT,
+    StaleVersion: HTTPStatus.PRECONDITION_FAILED,
+    Gone: HTTPStatus.GONE,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    for error in (DutifulError, SQLAlchemyError, OSError, TimeoutError):
+        app.add_exception_handler(error, _on_known)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_unknown)
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, Any]] = (),
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> JSONResponse:
+    """`errors` and `more` become members of the document when they are given."""
+    content = {
+        "type": f"urn:dutiful:problem:{code.replace('_', '-')}",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+        "request_id": str(request.state.request_id),
+        **more,
+    }
+    if errors:
+        content["errors"] = list(errors)
+    return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+
+
+def faults_of(error: RequestValidationError | ValidationError) -> list[dict[str, str]]:
+    return [_fault_of(fault) for fault in error.errors()]
+
+
+def _fault_of(fault: Mapping[str, Any]) -> dict[str, str]:
+    source, *path = fault["loc"] or ("body",)
+    # What was sent is not repeated: it may be a secret, or no valid text at all.
+    detail = str(fault["msg"]).removeprefix("Value error, ")
+    return {"in": str(source), "pointer": pointer(path), "detail": detail, "code": str(fault["type"])}
+
+
+def pointer(path: Sequence[str | int]) -> str:
+    """RFC 6901."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+async def _on_known(request: Request, error: Exception) -> Response:
+    known = _as_domain_error(error)
+    if known is None:
+        raise error
+    return problem(
+        request,
+        STATUS[type(known)],
+        known.code,
+        known.detail,
+        errors=[_as_member(fault) for fault in known.faults],
+        headers=_headers(known),
+        **_current(known),
+    )
+
+
+def _as_domain_error(error: Exception) -> DutifulError | None:
+    if isinstance(error, DutifulError):
+        return error
+    if isinstance(error, DBAPIError) and commit_was_sent(error):
+        return outcome_unknown()
+    known = describe_failure(error)
+    if isinstance(known, Unavailable):
+        log.warning("the database failed: %s: %s", type(error).__name__, error)
+    return known
+
+
+def _as_member(fault: Fault) -> dict[str, str]:
+    return {"in": "body", "pointer": fault.pointer, "detail": fault.detail, "code": fault.code}
+
+
+def _headers(error: DutifulError) -> dict[str, str]:
+    headers = {}
+    if isinstance(error, (Conflict, Unavailable)) and error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, StaleVersion):
+        headers["ETag"] = f'"{error.current.version}"'
+    return headers
+
+
+def _current(error: DutifulError) -> dict[str, Any]:
+    return {"current": represent(error.current)} if isinstance(error, StaleVersion) else {}
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for nothing else
+    faults = faults_of(error)
+    if any(fault["code"] == "json_invalid" for fault in faults):
+        return problem(
+            request, 400, "malformed", "The body is not valid JSON.", errors=[{**faults[0], "pointer": ""}]
+        )
+    return problem(request, 422, "invalid", "The request has values that cannot be used.", errors=faults)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
+    code = HTTPStatus(error.status_code).name.lower()
+    return problem(request, error.status_code, code, str(error.detail), headers=error.headers)
+
+
+async def _on_unknown(request: Request, error: Exception) -> Response:
+    return problem(
+        request,
+        500,
+        "internal_error",
+        "Something went wrong in the server; nothing was written. The request id finds it in the log.",
+    )

@@ -1,0 +1,107 @@
+"""The route class that owns the request's session and transaction.
+
+A write: read the body → authenticate → begin → claim the Idempotency-Key → dependencies, endpoint, serialisation →
+number the changes → store the keyed answer → commit → answer. Nothing leaves before the commit, so a 2xx is durable;
+a 4xx or 5xx, raised or returned, rolls back. A read runs outside any transaction, one round trip a statement.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from sqlalchemy.exc import DBAPIError
+
+from dutiful.access import Actor
+from dutiful.accounts.authentication import authenticate
+from dutiful.api import idempotency
+from dutiful.api.headers import etag_matches
+from dutiful.changes.cursor import encode_cursor
+from dutiful.changes.journal import positions
+from dutiful.database.failures import is_disconnect
+from dutiful.database.session import Database, Reader, Rollback, Writer, run_before_commit
+from dutiful.errors import Unavailable
+from dutiful.settings import Settings
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class TransactionRoute(APIRoute):
+    def get_route_handler(self) -> Handler:
+        inner = super().get_route_handler()
+        run = _read if (self.methods or set()) <= SAFE_METHODS else _write
+
+        async def handle(request: Request) -> Response:
+            settings: Settings = request.app.state.settings
+            # Read before anything is held: a slow upload costs no connection.
+            await request.body()
+            try:
+                async with asyncio.timeout(settings.request_timeout):
+                    return await run(request, inner)
+            except TimeoutError as error:
+                raise Unavailable(
+                    "The request took too long and was given up. Try again in a moment."
+                ) from error
+
+        return handle
+
+
+async def _read(request: Request, inner: Handler) -> Response:
+    try:
+        return await _read_once(request, inner)
+    except DBAPIError as error:
+        if not is_disconnect(error):
+            raise
+        # The pool has dropped its dead connections by now; a read may simply run again.
+        return await _read_once(request, inner)
+
+
+async def _read_once(request: Request, inner: Handler) -> Response:
+    async with _database(request).read() as session:
+        request.state.session = session
+        request.state.actor = await _authenticate(request, session)
+        response = await inner(request)
+    tag = response.headers.get("etag")
+    if tag is not None and etag_matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    return response
+
+
+async def _write(request: Request, inner: Handler) -> Response:
+    async with _database(request).read() as session:
+        request.state.actor = await _authenticate(request, session)
+    claim = await idempotency.claim_of(request)
+
+    async def work(session: Writer) -> Response:
+        request.state.session = session
+        if claim is not None and (answer := await idempotency.take(session, claim, request)) is not None:
+            raise Rollback(answer)
+        response = await inner(request)
+        if response.status_code >= 400:
+            raise Rollback(response)
+        await run_before_commit(session)
+        if reached := positions(session):
+            response.headers["Dutiful-Cursor"] = encode_cursor(reached)
+        if claim is not None:
+            await idempotency.store(session, claim, request, response, list(reached))
+        return response
+
+    return await _database(request).write(work, repeatable=claim is not None)
+
+
+async def _authenticate(request: Request, session: Reader) -> Actor | None:
+    """None for a request without a token: the endpoint decides whether that is enough."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        return None
+    request_id: uuid.UUID = request.state.request_id
+    return await authenticate(session, secret.strip(), request_id)
+
+
+def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database

@@ -1,0 +1,125 @@
+"""Appends to the journal. A change and what it tells of are committed together or not at all.
+
+The workspace's counter row is locked before anything is read (`access`), and the changes are numbered last, in one
+statement: the feed has no holes and its order is the order of commit.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import orjson
+from sqlalchemy import text
+
+from dutiful import clock
+from dutiful.access import Actor, locked_workspaces
+from dutiful.database.session import Writer, before_commit
+from dutiful.database.types import JsonObject
+from dutiful.models.journaled import Journaled
+
+
+def record(session: Writer, actor: Actor, verb: str, thing: Journaled, before: JsonObject | None) -> bool:
+    """Notes what became of `thing`; False, and no new version, when nothing did.
+
+    `before` is its `state()` before the change, None for a creation. The thing must have its id.
+    """
+    after = thing.state()
+    if before is not None:
+        before, after = _difference(before, after)
+        if not after:
+            return False
+        thing.version += 1
+        thing.updated_at = clock.now()
+    _append(session, actor, verb, thing, before, after)
+    return True
+
+
+def record_removal(session: Writer, actor: Actor, verb: str, thing: Journaled) -> None:
+    """Notes that `thing` is gone for good, with all it was."""
+    _append(session, actor, verb, thing, thing.state(), None)
+
+
+def positions(session: Writer) -> dict[int, int]:
+    """The feed positions this transaction reached: workspace id to seq. Complete after the before-commit hooks."""
+    return _journal(session).positions
+
+
+def _append(
+    session: Writer,
+    actor: Actor,
+    verb: str,
+    thing: Journaled,
+    before: JsonObject | None,
+    after: JsonObject | None,
+) -> None:
+    if thing.workspace_id not in locked_workspaces(session):
+        raise RuntimeError(f"{verb} was recorded without holding the lock of its workspace")
+    _journal(session).add(
+        thing.workspace_id,
+        {
+            "user_id": actor.user_id,
+            "verb": verb,
+            "entity": thing.entity,
+            "entity_id": thing.id,
+            "version": thing.version,
+            "before": before,
+            "after": after,
+            "request_id": str(actor.request_id),
+        },
+    )
+
+
+def _difference(before: JsonObject, after: JsonObject) -> tuple[JsonObject, JsonObject]:
+    changed = [name for name in after if before[name] != after[name]]
+    return {name: before[name] for name in changed}, {name: after[name] for name in changed}
+
+
+@dataclass
+class _Journal:
+    """The changes of one transaction, kept until its end."""
+
+    session: Writer
+    entries: dict[int, list[JsonObject]] = field(default_factory=lambda: defaultdict(list))
+    positions: dict[int, int] = field(default_factory=dict)
+
+    def add(self, workspace_id: int, entry: JsonObject) -> None:
+        if not self.entries:
+            before_commit(self.session, self.append)
+        self.entries[workspace_id].append(entry)
+
+    async def append(self) -> None:
+        for workspace_id, entries in sorted(self.entries.items()):
+            values = {
+                "workspace_id": workspace_id,
+                "count": len(entries),
+                "at": clock.now(),
+                "entries": orjson.dumps(entries).decode(),
+            }
+            self.positions[workspace_id] = (
+                await self.session.execute(_NUMBER_AND_APPEND, values)
+            ).scalar_one()
+        self.entries.clear()
+
+
+def _journal(session: Writer) -> _Journal:
+    journal: _Journal | None = session.info.get("journal")
+    if journal is None:
+        journal = session.info["journal"] = _Journal(session)
+    return journal
+
+
+# One round trip, however many changes: the counter moves by their number and each takes its place below it.
+_NUMBER_AND_APPEND = text("""
+    WITH counter AS (
+        UPDATE workspace_counters SET seq = seq + :count WHERE workspace_id = :workspace_id RETURNING seq
+    ), appended AS (
+        INSERT INTO changes (workspace_id, seq, at, user_id, verb, entity, entity_id, version, before, after, request_id)
+        SELECT :workspace_id, counter.seq - :count + entry.ordinality, :at, entry.user_id, entry.verb, entry.entity,
+               entry.entity_id, entry.version, entry.before, entry.after, entry.request_id
+        FROM counter,
+             ROWS FROM (jsonb_to_recordset(CAST(:entries AS jsonb)) AS (
+                 user_id bigint, verb text, entity text, entity_id bigint, version integer,
+                 before jsonb, after jsonb, request_id uuid
+             )) WITH ORDINALITY AS entry
+    )
+    SELECT seq FROM counter
+""")

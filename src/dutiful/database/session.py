@@ -1,0 +1,149 @@
+"""Sessions and transactions: the only module that commits.
+
+| the work in `Database.write` | what happens |
+|---|---|
+| returns                      | before-commit hooks, COMMIT, after-commit hooks, then the result is given |
+| raises `Rollback(result)`    | ROLLBACK, the result is given |
+| raises anything else         | ROLLBACK, the error goes on |
+| meets 40001 or 40P01         | ROLLBACK and the work runs again, a few times |
+| loses its connection         | the same, as long as COMMIT was not sent |
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Generic, NewType, TypeVar
+
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Session
+
+from dutiful.database.failures import is_disconnect, is_serialization_failure
+from dutiful.errors import Unavailable
+
+Reader = NewType("Reader", AsyncSession)
+"""A session outside any transaction: each statement sees what is committed, none may write."""
+
+Writer = NewType("Writer", AsyncSession)
+"""A session inside the request's one transaction. Whoever is handed one flushes, and never commits."""
+
+Hook = Callable[[], Awaitable[None]]
+T = TypeVar("T")
+
+ATTEMPTS = 4
+
+
+class Rollback(Exception, Generic[T]):
+    """Raised by the work of a transaction to give a result and write nothing."""
+
+    def __init__(self, result: T) -> None:
+        super().__init__()
+        self.result = result
+
+
+class Database:
+    """The engine and its two kinds of session. The application's lifespan makes one."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        # AUTOCOMMIT: a read is one round trip instead of three (BEGIN, SELECT, ROLLBACK).
+        autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._readers = async_sessionmaker(autocommit, sync_session_class=_ReadOnlySession, autoflush=False)
+        self._writers = async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Reader]:
+        async with self._readers() as session:
+            yield Reader(session)
+
+    async def write(self, work: Callable[[Writer], Awaitable[T]], *, repeatable: bool = False) -> T:
+        """Runs `work` in one transaction and gives its result once that is committed.
+
+        `work` runs again from the start after a failure that a second try can mend, so it must keep no state
+        outside its session. `repeatable` says that it recognises what it has already done (an idempotency key):
+        only then is it run again after a COMMIT whose outcome is unknown.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._attempt(work)
+            except DBAPIError as error:
+                if attempt == ATTEMPTS or not _may_retry(error, repeatable=repeatable):
+                    raise
+                # Two that collided should not meet again at once.
+                await asyncio.sleep(random.random() * 0.01 * 2**attempt)  # noqa: S311 - no secret
+        raise AssertionError("unreachable")
+
+    async def _attempt(self, work: Callable[[Writer], Awaitable[T]]) -> T:
+        async with self._writers() as session:
+            try:
+                result = await work(Writer(session))
+                await run_before_commit(Writer(session))
+            except Rollback as rollback:
+                return rollback.result  # type: ignore[no-any-return]
+            await _commit(session)
+        for hook in session.info.get("after_commit", ()):
+            await hook()
+        return result
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def before_commit(session: Writer, hook: Hook) -> None:
+    """Runs `hook` as the last work of the transaction; an error in it rolls everything back."""
+    session.info.setdefault("before_commit", []).append(hook)
+
+
+def after_commit(session: Writer, hook: Hook) -> None:
+    """Runs `hook` once the transaction is committed; never when it is not."""
+    session.info.setdefault("after_commit", []).append(hook)
+
+
+async def run_before_commit(session: Writer) -> None:
+    """Flushes and runs the before-commit hooks now, for a caller that needs what they leave behind."""
+    await session.flush()
+    for hook in session.info.pop("before_commit", ()):
+        await hook()
+
+
+async def _commit(session: AsyncSession) -> None:
+    try:
+        await session.commit()
+    except DBAPIError as error:
+        if is_disconnect(error):
+            error.add_detail(_COMMIT_WAS_SENT)
+        raise
+    except (OSError, TimeoutError) as error:
+        raise outcome_unknown() from error
+
+
+_COMMIT_WAS_SENT = "COMMIT was sent"
+
+
+def commit_was_sent(error: DBAPIError) -> bool:
+    return _COMMIT_WAS_SENT in error.detail
+
+
+def outcome_unknown() -> Unavailable:
+    return Unavailable(
+        "The connection to the database broke while the change was being committed, so it may or may not be stored. "
+        "Look before you send it again, or send changes with an Idempotency-Key: those are safe to repeat.",
+        code="outcome_unknown",
+    )
+
+
+def _may_retry(error: DBAPIError, *, repeatable: bool) -> bool:
+    if commit_was_sent(error):
+        return repeatable
+    return is_serialization_failure(error) or is_disconnect(error)
+
+
+class _ReadOnlySession(Session):
+    """A session that cannot write, should the type checker be ignored."""
+
+
+@event.listens_for(_ReadOnlySession, "before_flush")
+def _refuse_flush(session: Session, *_: Any) -> None:
+    raise RuntimeError("a read session cannot write: take the transaction's session instead")

@@ -1,0 +1,63 @@
+"""Column types shared by the models."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Enum, Identity, SmallInteger, String
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.types import TypeDecorator
+
+# Fractional keys compare byte by byte, on every server, whatever its locale.
+PositionKey = String(collation="C")
+
+
+class AwareDateTime(TypeDecorator[datetime]):
+    """`timestamptz` that refuses naive values and always gives UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise TypeError(f"a time zone is needed: {value!r}")
+        return value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+
+class RankedEnum(TypeDecorator[StrEnum]):
+    """A word stored as its rank (smallint), so that it sorts by meaning rather than by spelling."""
+
+    impl = SmallInteger
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+        self._ranked = list(words)
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> int | None:
+        return None if value is None else self._ranked.index(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> StrEnum | None:
+        return None if value is None else self._ranked[value]
+
+
+def word_enum(words: type[StrEnum], name: str) -> Enum:
+    """A text column that holds one of `words`; `name` completes the check constraint's name."""
+    return Enum(
+        words,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=20,
+        values_callable=lambda enum: [word.value for word in enum],
+    )
+
+
+Id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-1)]
+BigInt = Annotated[int, mapped_column(BigInteger)]
+Instant = Annotated[datetime, mapped_column(AwareDateTime)]
+JsonObject = dict[str, Any]

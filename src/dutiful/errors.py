@@ -1,0 +1,104 @@
+"""What can go wrong, in the words of the domain. Doors translate these once, each in its own way."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One wrong thing in what was sent. `pointer` is an RFC 6901 JSON pointer into the body."""
+
+    pointer: str
+    detail: str
+    code: str = "invalid"
+
+    def below(self, prefix: str) -> Self:
+        return replace(self, pointer=prefix + self.pointer)
+
+
+class DutifulError(Exception):
+    """Base of every error a client may be told about.
+
+    `code` is stable and may be relied on; `str(error)` says what happened and what to do.
+    """
+
+    code = "error"
+
+    def __init__(self, detail: str, *faults: Fault) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = faults
+
+    def below(self, prefix: str) -> Self:
+        """The same error, told of an item of a batch: every pointer starts with `prefix`."""
+        self.faults = tuple(fault.below(prefix) for fault in self.faults) or (
+            Fault(prefix, self.detail, self.code),
+        )
+        return self
+
+
+class Unauthenticated(DutifulError):
+    code = "unauthenticated"
+
+
+class Forbidden(DutifulError):
+    code = "forbidden"
+
+
+class NotFound(DutifulError):
+    """Absent, or not for this person to see: the answer must be the same."""
+
+    code = "not_found"
+
+
+class Invalid(DutifulError):
+    code = "invalid"
+
+
+class Conflict(DutifulError):
+    """The request is fine, the state of things is not. `retry_after` in seconds when waiting helps."""
+
+    code = "conflict"
+
+    def __init__(
+        self, detail: str, *faults: Fault, code: str = "conflict", retry_after: int | None = None
+    ) -> None:
+        super().__init__(detail, *faults)
+        self.code = code
+        self.retry_after = retry_after
+
+
+class Versioned(Protocol):
+    version: Any
+
+
+class StaleVersion(DutifulError):
+    """Somebody else was faster. `current` is the thing as it is now."""
+
+    code = "stale_version"
+
+    def __init__(self, current: Versioned) -> None:
+        super().__init__(
+            "It was changed since you read it. Look at the current version, then send your change again."
+        )
+        self.current = current
+
+
+class Gone(DutifulError):
+    code = "gone"
+
+
+class Unavailable(DutifulError):
+    """The database is busy, unreachable or full. Nothing was written, unless `code` is `outcome_unknown`."""
+
+    code = "unavailable"
+
+    def __init__(self, detail: str, *, code: str = "unavailable", retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.retry_after = retry_after
+
+
+def invalid(pointer: str, detail: str, code: str = "invalid") -> Invalid:
+    """An `Invalid` about one field."""
+    return Invalid("The request has a value that cannot be used.", Fault(pointer, detail, code))

@@ -1,0 +1,33 @@
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from dutiful.vocabulary import Color, EntityId, IfSent, Input, Line, Output, Patch
+
+LabelName = Annotated[Line, StringConstraints(max_length=100)]
+
+
+class LabelCreate(Input):
+    """`workspace_id` defaults to the personal workspace."""
+
+    name: LabelName
+    workspace_id: EntityId | None = None
+    color: Color | None = None
+
+
+class LabelPatch(Patch):
+    name: IfSent[LabelName] = None
+    color: Color | None = None
+
+
+class LabelOut(Output):
+    id: int
+    workspace_id: int
+    name: str
+    color: str | None
+    version: int
+    created_at: datetime
+    created_by: int | None
+    updated_at: datetime
+    deleted_at: datetime | None

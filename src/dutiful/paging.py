@@ -1,0 +1,97 @@
+"""Pages of a list, by cursor or by number.
+
+A cursor names the last row's place in the order (sort key and id), so the next page starts behind it, whatever was
+written meanwhile, and page 10,000 costs what page 1 does.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Select, literal, tuple_
+
+from dutiful.database.session import Reader, Writer
+from dutiful.errors import invalid
+
+MOST_ITEMS = 200
+MOST_SKIPPED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which part of a list is wanted."""
+
+    limit: int = 50
+    skip: int = 0
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A total order: by `key`, then by `id`, both in one direction. `name` guards a cursor against another order."""
+
+    name: str
+    key: ColumnElement[Any]
+    id: ColumnElement[int]
+    descending: bool = False
+
+    def apply(self, statement: Select[Any]) -> Select[Any]:
+        columns = (self.key,) if self.key is self.id else (self.key, self.id)
+        return statement.order_by(*(column.desc() if self.descending else column.asc() for column in columns))
+
+    def behind(self, cursor: str) -> ColumnElement[bool]:
+        key, row_id = self._decode(cursor)
+        if self.key is self.id:
+            return self.id < row_id if self.descending else self.id > row_id
+        here = tuple_(self.key, self.id)
+        there = tuple_(literal(key, self.key.type), literal(row_id, self.id.type))
+        return here < there if self.descending else here > there
+
+    def cursor(self, key: Any, row_id: int) -> str:
+        value = key.isoformat() if isinstance(key, datetime) else key
+        return base64.urlsafe_b64encode(orjson.dumps([self.name, value, row_id])).decode().rstrip("=")
+
+    def _decode(self, cursor: str) -> tuple[Any, int]:
+        try:
+            name, key, row_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            return self._parse(name, key), _as_id(row_id)
+        except (binascii.Error, ValueError, TypeError) as error:
+            raise invalid(
+                "/cursor", "is not a cursor of this list in this order; start again without one"
+            ) from error
+
+    def _parse(self, name: Any, key: Any) -> Any:
+        if name != self.name:
+            raise ValueError("a cursor of another order")
+        kind = self.key.type.python_type
+        value = datetime.fromisoformat(key) if issubclass(kind, datetime) else key
+        if not isinstance(value, kind) or (isinstance(value, int) and abs(value) >= 2**63):
+            raise ValueError("a key of another type")
+        return value
+
+
+def _as_id(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value < 2**63:
+        raise ValueError("not an id")
+    return value
+
+
+async def page(
+    session: Reader | Writer, statement: Select[Any], order: Order, wanted: Slice
+) -> tuple[Sequence[Any], str | None]:
+    """The rows of one page and the cursor of the next. One statement, whatever the size."""
+    statement = order.apply(statement.add_columns(order.key))
+    if wanted.cursor is not None:
+        statement = statement.where(order.behind(wanted.cursor))
+    # One more than asked for tells whether there is a next page.
+    rows = (await session.execute(statement.limit(wanted.limit + 1).offset(wanted.skip or None))).all()
+    shown = rows[: wanted.limit]
+    next_cursor = None
+    if len(rows) > wanted.limit:
+        last = shown[-1]
+        next_cursor = order.cursor(last[1], last[0].id)
+    return [row[0] for row in shown], next_cursor

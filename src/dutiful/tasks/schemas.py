@@ -1,0 +1,96 @@
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from dutiful.labels.schemas import LabelName
+from dutiful.models import Priority, Status
+from dutiful.vocabulary import (
+    EntityId,
+    IfSent,
+    Input,
+    Line,
+    Output,
+    Patch,
+    Text,
+    WhenFields,
+    WhenOut,
+    WhenPatch,
+)
+
+Title = Annotated[Line, StringConstraints(max_length=500)]
+Description = Annotated[Text, StringConstraints(max_length=50_000)]
+Uid = Annotated[Line, StringConstraints(max_length=255)]
+LabelIds = Annotated[list[EntityId], Field(max_length=100)]
+LabelsDelta = Annotated[list[EntityId | LabelName], Field(max_length=100)]
+
+
+class TaskCreate(Input):
+    """A title is enough: the task lands in the Inbox of the workspace, by default the personal one."""
+
+    title: Title
+    workspace_id: EntityId | None = None
+    project_id: EntityId | None = None
+    section_id: EntityId | None = None
+    parent_id: EntityId | None = None
+    description: Description = ""
+    status: Status = Status.OPEN
+    priority: Priority = Priority.NONE
+    label_ids: LabelIds = Field(default=[])
+    labels_add: LabelsDelta = Field(default=[])
+    assignee_id: EntityId | None = None
+    start: WhenFields | None = None
+    due: WhenFields | None = None
+    uid: Uid | None = None
+
+
+class TaskPatch(Patch):
+    """Only what is sent changes. `labels_add` and `labels_remove` take ids or names; a new name makes a label."""
+
+    title: IfSent[Title] = None
+    description: IfSent[Description] = None
+    status: IfSent[Status] = None
+    priority: IfSent[Priority] = None
+    label_ids: IfSent[LabelIds] = None
+    labels_add: IfSent[LabelsDelta] = None
+    labels_remove: IfSent[LabelsDelta] = None
+    assignee_id: EntityId | None = None
+    start: WhenPatch | None = None
+    due: WhenPatch | None = None
+    project_id: IfSent[EntityId] = None
+    section_id: EntityId | None = None
+    parent_id: EntityId | None = None
+
+
+class TaskMove(Patch):
+    """Where to: what is left out stays. Without `after` or `before` a task goes to the end of a new place."""
+
+    project_id: IfSent[EntityId] = None
+    section_id: EntityId | None = None
+    parent_id: EntityId | None = None
+    after: EntityId | None = None
+    before: EntityId | None = None
+
+
+class TaskOut(Output):
+    id: int
+    workspace_id: int
+    project_id: int
+    section_id: int | None
+    parent_id: int | None
+    title: str
+    description: str
+    status: Status
+    priority: Priority
+    label_ids: list[int]
+    assignee_id: int | None
+    start: WhenOut | None
+    due: WhenOut | None
+    position: str
+    uid: str
+    version: int
+    created_at: datetime
+    created_by: int | None
+    updated_at: datetime
+    completed_at: datetime | None
+    deleted_at: datetime | None

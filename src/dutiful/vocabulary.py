@@ -1,0 +1,148 @@
+"""The words schemas are made of: base models and the field types every feature uses."""
+
+import re
+from datetime import date as Date  # noqa: N812 - `date` is a field's name below
+from datetime import time
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
+from pydantic.json_schema import SkipJsonSchema
+
+from dutiful.models.when import When, format_time, known_timezones
+
+T = TypeVar("T")
+
+BIGGEST_ID = 2**63 - 1
+
+
+class Input(BaseModel):
+    """A body. Unknown fields are refused: a misspelt one would be lost without a word."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False, allow_inf_nan=False)
+
+
+class Output(BaseModel):
+    """A representation, read from a model's attributes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Patch(Input):
+    """A JSON merge patch (RFC 7396): only what was sent changes."""
+
+    def sent(self) -> dict[str, Any]:
+        """The fields that were sent, with their validated values."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list. `count` is the number of items in it; `next_cursor` is null on the last."""
+
+    items: list[T]
+    count: int
+    next_cursor: str | None
+
+
+def _refuse_null(value: Any) -> Any:
+    if value is None:
+        raise ValueError("must not be null; leave it out to keep it as it is")
+    return value
+
+
+def _refuse_nul(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("must not contain NUL characters")
+    return value
+
+
+def _require_timezone(value: str) -> str:
+    if value not in known_timezones():
+        raise ValueError("is not a time zone name of the IANA database, such as Europe/Berlin")
+    return value
+
+
+def _parse_time(value: Any) -> Any:
+    if isinstance(value, time):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(TIME_PATTERN, value):
+        raise ValueError("must be a time such as 17:00 or 17:00:30, without a zone")
+    return time.fromisoformat(value)
+
+
+def _parse_date(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError("must be a date such as 2026-12-01")
+    return value
+
+
+def _require_int(value: Any) -> Any:
+    if isinstance(value, (bool, float, str)):
+        raise ValueError("must be a whole number")
+    return value
+
+
+TIME_PATTERN = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?"
+
+EntityId = Annotated[int, BeforeValidator(_require_int), Field(ge=1, le=BIGGEST_ID)]
+"""An id in a body: a JSON number."""
+
+IdParameter = Annotated[int, Field(ge=1, le=BIGGEST_ID)]
+"""An id in a path or query."""
+
+IfSent = Annotated[T | SkipJsonSchema[None], BeforeValidator(_refuse_null)]
+"""A field of a patch that may be left out, but not be null."""
+
+Text = Annotated[str, AfterValidator(_refuse_nul)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_refuse_nul)]
+Name = Annotated[Line, StringConstraints(max_length=200)]
+Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+TimeZoneName = Annotated[str, StringConstraints(max_length=64), AfterValidator(_require_timezone)]
+LocalTime = Annotated[
+    time,
+    BeforeValidator(_parse_time, json_schema_input_type=str),
+    PlainSerializer(format_time, return_type=str),
+    Field(json_schema_extra={"type": "string", "pattern": f"^{TIME_PATTERN}$", "examples": ["17:00"]}),
+]
+LocalDate = Annotated[Date, BeforeValidator(_parse_date), Field(ge=Date(1, 1, 2), le=Date(9999, 12, 30))]
+Moment = AwareDatetime
+
+
+class WhenFields(Input):
+    """A date, perhaps with a time, perhaps in a time zone."""
+
+    date: LocalDate
+    time: LocalTime | None = None
+    timezone: TimeZoneName | None = None
+
+    def when(self) -> When:
+        return When(self.date, self.time, self.timezone)
+
+
+class WhenPatch(Input):
+    """A merge patch of a date: what is left out stays, null clears."""
+
+    date: IfSent[LocalDate] = None
+    time: LocalTime | None = None
+    timezone: TimeZoneName | None = None
+
+    def merged(self, current: When | None) -> dict[str, Any]:
+        """The fields after the patch, not yet checked against each other."""
+        fields: dict[str, Any] = {"date": None, "time": None, "timezone": None}
+        if current is not None:
+            fields = {"date": current.date, "time": current.time, "timezone": current.timezone}
+        return fields | {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class WhenOut(Output):
+    date: Date
+    time: LocalTime | None
+    timezone: str | None

@@ -1,0 +1,122 @@
+"""A real PostgreSQL for each test process, the application on it, and people to act.
+
+Nothing is cleaned between tests: every test makes its own people, and nobody sees another's workspace. Emptying
+thirteen tables after each test took longer than the tests, and hid what one left behind for the next.
+"""
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import URL, make_url
+
+from dutiful.app import create_app
+from dutiful.database.embedded import EmbeddedPostgres
+from dutiful.database.engine import create_engine
+from dutiful.database.session import Database
+from dutiful.models import Base
+from dutiful.settings import Settings
+from tests.people import Person, make_person
+
+# The tests' data may be lost with the power; the promises about that are tested on clusters of their own.
+FAST_AND_UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "150"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--postgres", choices=["16", "18"], default="18", help="major version to test against")
+
+
+@pytest.fixture(scope="session")
+def postgres_major(pytestconfig: pytest.Config) -> int:
+    return int(pytestconfig.getoption("--postgres"))
+
+
+@pytest.fixture(scope="session")
+def public_tmp() -> Iterator[Path]:
+    """A temporary folder that PostgreSQL's own account can reach too; pytest's are closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="dutiful-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_major: int, public_tmp: Path) -> Iterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(
+        public_tmp, major=postgres_major, extra_settings=FAST_AND_UNSAFE, say=lambda _: None
+    )
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    # A pool smaller than the races in the tests, so that waiting for a connection is tested on the way.
+    return Settings(db_pool_size=20, db_max_overflow=0, db_pool_timeout=20)
+
+
+@pytest.fixture(scope="session")
+async def database_url(postgres: EmbeddedPostgres, settings: Settings) -> URL:
+    url = make_url(postgres.url)
+    engine = create_engine(settings, url)
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    await engine.dispose()
+    return url
+
+
+@pytest.fixture(scope="session")
+async def app(settings: Settings, database_url: URL) -> AsyncIterator[FastAPI]:
+    app = create_app(settings, database_url)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture(scope="session")
+def database(app: FastAPI) -> Database:
+    database: Database = app.state.database
+    return database
+
+
+@pytest.fixture(scope="session")
+async def anonymous(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with http_client(app) as client:
+        yield client
+
+
+@asynccontextmanager
+async def http_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://dutiful.test") as client:
+        yield client
+
+
+MakePerson = Callable[[str], Awaitable[Person]]
+
+
+@pytest.fixture
+async def new_person(app: FastAPI, database: Database) -> AsyncIterator[MakePerson]:
+    """Makes people, each with a personal workspace and a token that may do everything."""
+    numbers = itertools.count(1)
+    async with http_client(app) as client:
+
+        async def new(name: str) -> Person:
+            return await make_person(database, client, f"{name} {next(numbers)}")
+
+        yield new
+
+
+@pytest.fixture
+async def ana(new_person: MakePerson) -> Person:
+    return await new_person("Ana")
+
+
+@pytest.fixture
+async def bob(new_person: MakePerson) -> Person:
+    return await new_person("Bob")
