@@ -4,15 +4,15 @@ Every select starts from `visible_workspaces`, every write from `get_for_write`:
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, select, true, union
 
+from dutiful.database.base import Base
 from dutiful.database.session import Reader, Writer
 from dutiful.errors import Forbidden, NotFound
-from dutiful.database.base import Base
 from dutiful.models import Label, Member, Project, Role, Scope, Section, Task, Workspace, WorkspaceCounter
 
 Thing = TypeVar("Thing", Workspace, Project, Section, Label, Task)
@@ -40,7 +40,12 @@ class Actor:
 
 
 def visible_workspaces(actor: Actor) -> Select[int]:
-    return select(Member.workspace_id).where(Member.user_id == actor.user_id)
+    # A deleted workspace keeps its members, and none of them sees it.
+    return (
+        select(Member.workspace_id)
+        .join(Workspace, Workspace.id == Member.workspace_id)
+        .where(Member.user_id == actor.user_id, Workspace.deleted_at.is_(None))
+    )
 
 
 def is_visible(actor: Actor, thing: type[Thing]) -> ColumnElement[bool]:
@@ -76,6 +81,7 @@ async def get_for_write(
     statement = (
         select(thing, Member.role)
         .join(Member, (Member.workspace_id == workspace_of(thing)) & (Member.user_id == actor.user_id))
+        .where(workspace_of(thing).in_(visible_workspaces(actor)))
         .where(thing.id == thing_id, thing.deleted_at.is_not(None) if deleted else thing.deleted_at.is_(None))
     )
     row = (await session.execute(statement)).one_or_none()
@@ -89,24 +95,40 @@ async def get_for_write(
 async def lock_workspace(
     session: Writer, actor: Actor, workspace_id: int, *, needs: Role = Role.EDITOR
 ) -> None:
-    """Locks one workspace for writing, if the actor may write there."""
-    await lock_workspaces(session, [workspace_id])
+    """Locks one workspace for writing, if the actor may write there. Strangers lock nothing."""
+    await _lock(session, WorkspaceCounter.workspace_id.in_(visible_workspaces(actor)), {workspace_id})
     require_role(await get_role(session, actor, workspace_id), needs)
 
 
 async def lock_workspaces(session: Writer, workspace_ids: Iterable[int]) -> None:
     """Takes the row locks that put the writes of each workspace in order; lowest id first, so that two requests
     cannot wait for each other."""
-    wanted = set(workspace_ids) - locked_workspaces(session)
+    await _lock(session, true(), set(workspace_ids))
+
+
+async def _lock(session: Writer, condition: ColumnElement[bool], workspace_ids: set[int]) -> None:
+    wanted = workspace_ids - locked_workspaces(session)
     if not wanted:
         return
     statement = (
         select(WorkspaceCounter.workspace_id)
-        .where(WorkspaceCounter.workspace_id.in_(wanted))
+        .where(WorkspaceCounter.workspace_id.in_(wanted), condition)
         .order_by(WorkspaceCounter.workspace_id)
         .with_for_update()
     )
     locked_workspaces(session).update(await session.scalars(statement))
+
+
+async def find_workspaces(
+    session: Reader | Writer, actor: Actor, named: Mapping[type[Any], Collection[int]]
+) -> set[int]:
+    """The workspaces of the things named by id, as far as the actor sees them. One statement."""
+    selects = [
+        select(workspace_of(thing)).where(thing.id.in_(ids), workspace_of(thing).in_(visible_workspaces(actor)))
+        for thing, ids in named.items()
+        if ids
+    ]
+    return set(await session.scalars(union(*selects))) if selects else set()
 
 
 async def _lock_workspace_of(session: Writer, actor: Actor, thing: type[Thing], thing_id: int) -> None:

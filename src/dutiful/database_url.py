@@ -54,6 +54,12 @@ def database_url_from_parts(
     )
 
 
+def check_database_host(value: str) -> str:
+    if not re.fullmatch(r"/.*|[A-Za-z0-9._:%-]+", value):
+        raise ValueError("must be one host name, an address, or the folder of a unix socket")
+    return value
+
+
 def _parse(text: str) -> URL:
     try:
         return make_url(text)

@@ -14,12 +14,20 @@ from datetime import UTC, datetime
 from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 if sys.platform != "win32":
     import fcntl
 
 
 class DataFolderError(Exception):
     """One line for the person at the terminal: what happened and what to do."""
+
+
+def default_data_dir() -> Path:
+    if os.name == "posix" and os.geteuid() == 0:
+        return Path("/var/lib/dutiful")
+    return user_data_path("dutiful", appauthor=False)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """What can go wrong, in the words of the domain. Doors translate these once, each in its own way."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
@@ -85,7 +87,16 @@ class StaleVersion(DutifulError):
 
 
 class Gone(DutifulError):
+    """Changes that are not kept any more. Whoever reads the workspaces anew may follow from `next_cursor`."""
+
     code = "gone"
+
+    def __init__(
+        self, detail: str, *, workspace_ids: Sequence[int] = (), next_cursor: str | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.workspace_ids = list(workspace_ids)
+        self.next_cursor = next_cursor
 
 
 class Unavailable(DutifulError):
@@ -102,3 +113,12 @@ class Unavailable(DutifulError):
 def invalid(pointer: str, detail: str, code: str = "invalid") -> Invalid:
     """An `Invalid` about one field."""
     return Invalid("The request has a value that cannot be used.", Fault(pointer, detail, code))
+
+
+@contextmanager
+def named_by(pointer: str) -> Iterator[None]:
+    """For looking up what a field of the body names: that it is not found is that field's fault, and no 404."""
+    try:
+        yield
+    except NotFound as error:
+        raise invalid(pointer, error.detail, error.code) from error

@@ -28,9 +28,9 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 
-from dutiful.database_url import database_url_from_parts, parse_database_url
+from dutiful.database_url import check_database_host, database_url_from_parts, parse_database_url
 
 PREFIX = "DUTIFUL_"
 POSTGRES_NAMES = ("postgres_user", "postgres_password", "postgres_db", "postgres_host", "postgres_port")
@@ -119,12 +119,6 @@ def _bind_address(value: str) -> str:
     return value
 
 
-def _database_host(value: str) -> str:
-    if not re.fullmatch(r"/.*|[A-Za-z0-9._:%-]+", value):
-        raise ValueError("must be one host name, an address, or the folder of a unix socket")
-    return value
-
-
 def _origin(value: str) -> str:
     """`https://tasks.example.org`, the form in which browsers send it."""
     parts = _web_address(value, schemes=("http", "https"))
@@ -159,7 +153,9 @@ def _web_address(value: str, *, schemes: tuple[str, ...]) -> SplitResult | None:
 
 
 # From documentation and templates: whoever reads those knows them.
-_PLACEHOLDERS = r"changeme|changethis|replaceme|replacethis|placeholder|secretkey|supersecret|example|^secret$"
+_PLACEHOLDERS = (
+    r"changeme|changethis|replaceme|replacethis|placeholder|secretkey|supersecret|example|^secret$"
+)
 _PUBLISHED_KEYS = ("09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",)
 _HOW_TO_MAKE_A_KEY = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
@@ -188,7 +184,7 @@ def _default_data_dir() -> Path:
 
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
-DatabaseHost = Annotated[str, AfterValidator(_database_host)]
+DatabaseHost = Annotated[str, AfterValidator(check_database_host)]
 DatabasePort = Annotated[int, Field(ge=1, le=65535)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 Folder = Annotated[Path, AfterValidator(_full_path)]
@@ -298,11 +294,9 @@ class Settings(BaseSettings):
     _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
         """`Settings(...)` takes its arguments alone; only `load_settings` looks around."""
-        return (init_settings,)
+        return (sources["init_settings"],)
 
     @classmethod
     def from_sources(cls, *sources: "_Variables") -> Self:
@@ -393,7 +387,9 @@ def _unknown(name: str, origin: str) -> str:
 
 # --- what people read -------------------------------------------------------------------------------------------------
 
-_SECRET_NAMES = {env_name(n) for n, field in Settings.model_fields.items() if "SecretStr" in repr(field.annotation)}
+_SECRET_NAMES = {
+    env_name(n) for n, field in Settings.model_fields.items() if "SecretStr" in repr(field.annotation)
+}
 _NETWORKS = "must be addresses or networks such as 10.0.0.1 or 10.0.0.0/8"
 _REASONS = {
     "greater_than_equal": "must be at least {ge}",
@@ -439,9 +435,9 @@ def _one_line(value: str) -> str:
 
 
 def _shown(field: str, settings: Settings) -> str:
-    value = settings.database_dsn if field == "database_url" else getattr(settings, field)
-    if field == "smtp_url" and value:
-        value = make_url(value.get_secret_value())
+    value: Any = settings.database_dsn if field == "database_url" else getattr(settings, field)
+    if field == "smtp_url" and value is not None:
+        value = _without_password(value.get_secret_value())
     match value:
         case None:
             return "off" if field == "rate_limit" else ""
@@ -457,3 +453,11 @@ def _shown(field: str, settings: Settings) -> str:
             return f"{value:g}"
         case _:
             return str(value)
+
+
+def _without_password(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.password is None:
+        return address
+    _, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{parts.username}:***@{host}").geturl()

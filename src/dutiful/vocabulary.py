@@ -1,9 +1,9 @@
 """The words schemas are made of: base models and the field types every feature uses."""
 
 import re
+from datetime import UTC, datetime, time
 from datetime import date as Date  # noqa: N812 - `date` is a field's name below
-from datetime import time
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 
@@ -84,6 +85,13 @@ def _parse_date(value: Any) -> Any:
     return value
 
 
+def _as_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is too far away") from error
+
+
 def _require_int(value: Any) -> Any:
     if isinstance(value, (bool, float, str)):
         raise ValueError("must be a whole number")
@@ -113,7 +121,7 @@ LocalTime = Annotated[
     Field(json_schema_extra={"type": "string", "pattern": f"^{TIME_PATTERN}$", "examples": ["17:00"]}),
 ]
 LocalDate = Annotated[Date, BeforeValidator(_parse_date), Field(ge=Date(1, 1, 2), le=Date(9999, 12, 30))]
-Moment = AwareDatetime
+Moment = Annotated[AwareDatetime, AfterValidator(_as_utc)]
 
 
 class WhenFields(Input):
@@ -122,6 +130,12 @@ class WhenFields(Input):
     date: LocalDate
     time: LocalTime | None = None
     timezone: TimeZoneName | None = None
+
+    @model_validator(mode="after")
+    def _a_zone_needs_a_time(self) -> Self:
+        if self.timezone is not None and self.time is None:
+            raise ValueError("a time zone needs a time: a date alone is all day, wherever you are")
+        return self
 
     def when(self) -> When:
         return When(self.date, self.time, self.timezone)

@@ -297,6 +297,17 @@ def test_an_old_process_id_that_now_means_another_program_is_no_obstacle(made: P
     other.wait()
 
 
+def test_a_killed_postmaster_that_nobody_collects_is_no_obstacle(made: Path) -> None:
+    """As in a container whose first process does not look after orphans."""
+    first = EmbeddedPostgres(made, say=print)
+    first.start()
+    os.kill(postmaster(first), signal.SIGKILL)
+    assert eventually(lambda: not Cluster(made, 18, None).processes())
+    with EmbeddedPostgres(made, say=print) as second:
+        assert query(second, "select 1") == "1"
+    first.stop()
+
+
 def test_supervision_goes_on_until_the_start_succeeds(made: Path) -> None:
     said: list[str] = []
     with EmbeddedPostgres(made, say=said.append) as postgres:

@@ -37,7 +37,7 @@ async def authenticate(session: Reader | Writer, secret: str, request_id: uuid.U
     )
     row = (await session.execute(statement)).one_or_none()
     if row is None:
-        raise Unauthenticated("The token is not valid. It may have been revoked; make a new one.")
+        raise not_valid()
     token, user, home = row
     _require_usable(token, user)
     await _note_use(session, token)
@@ -51,6 +51,10 @@ async def authenticate(session: Reader | Writer, secret: str, request_id: uuid.U
         scope=max((Scope(scope) for scope in token.scopes), key=list(Scope).index),
         request_id=request_id,
     )
+
+
+def not_valid() -> Unauthenticated:
+    return Unauthenticated("The token is not valid. It may have been revoked; make a new one.")
 
 
 def _require_usable(token: Token, user: User) -> None:

@@ -16,12 +16,16 @@ class UserPatch(Patch):
 
 
 class UserOut(Output):
+    """`workspace_id` is the personal workspace, `inbox_id` its Inbox: where a task lands that names no place."""
+
     id: int
     email: str | None
     name: str
     timezone: str
     week_start: int
     is_admin: bool
+    workspace_id: int
+    inbox_id: int
     version: int
     created_at: datetime
     updated_at: datetime

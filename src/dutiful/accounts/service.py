@@ -1,13 +1,23 @@
 """Writes of users and tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from sqlalchemy import delete, select
+
+from dutiful import clock
+from sqlalchemy import func, select, text
+
 from dutiful.access import Actor
-from dutiful.accounts import events
-from dutiful.accounts.authentication import hash_secret, new_secret
-from dutiful.database.session import Writer
+from dutiful.accounts import queries
+from dutiful.accounts.authentication import hash_secret, new_secret, not_valid
+from dutiful.accounts.schemas import TokenCreate, UserPatch
+from dutiful.changes import account_log
+from dutiful.database.session import Reader, Writer
+from dutiful.errors import NotFound
+from dutiful.errors import invalid
 from dutiful.models import Scope, Token, User
+from dutiful.versions import Expected
 from dutiful.workspaces.service import create_personal_workspace
 
 
@@ -25,8 +35,32 @@ async def create_user(
     session.add(user)
     await session.flush()
     await create_personal_workspace(session, user)
-    events.record(session, user.id, user.id, "user.created")
+    account_log.record(session, user.id, user.id, "user.created")
     return user
+
+
+async def update_user(session: Writer, actor: Actor, patch: UserPatch, expected: Expected) -> User:
+    user = await queries.get_user_for_update(session, actor)
+    expected.check(user)
+    changes = {name: value for name, value in patch.sent().items() if getattr(user, name) != value}
+    if changes:
+        for name, value in changes.items():
+            setattr(user, name, value)
+        account_log.record(session, user.id, actor.user_id, "user.updated", fields=sorted(changes))
+        await session.flush()
+    return user
+
+
+async def issue_token(session: Writer, actor: Actor, wanted: TokenCreate) -> tuple[Token, str]:
+    """A token for the actor, no mightier than the one they came with. The second is its secret."""
+    for scope in wanted.scopes:
+        actor.require_scope(scope)
+    if wanted.expires_at is not None and wanted.expires_at <= clock.now():
+        raise invalid("/expires_at", "must lie in the future")
+    await _hold_token_of(session, actor)
+    return await create_token(
+        session, actor.user_id, wanted.name, wanted.scopes, expires_at=wanted.expires_at, actor=actor
+    )
 
 
 async def create_token(
@@ -49,7 +83,7 @@ async def create_token(
     )
     session.add(token)
     await session.flush()
-    events.record(
+    account_log.record(
         session,
         user_id,
         None if actor is None else actor.user_id,
@@ -58,3 +92,89 @@ async def create_token(
         name=name,
     )
     return token, secret
+
+
+async def revoke_token(session: Writer, actor: Actor, token_id: int) -> None:
+    """The row goes, so no later request can use it. Any token may revoke itself; others need the scope for it."""
+    if token_id != actor.token_id:
+        actor.require_scope(Scope.ADMIN)
+    deletion = delete(Token).where(Token.id == token_id, Token.user_id == actor.user_id)
+    name = await session.scalar(deletion.returning(Token.name))
+    if name is None:
+        raise queries.no_such_token()
+    account_log.record(session, actor.user_id, actor.user_id, "token.revoked", token_id=token_id, name=name)
+
+
+async def _hold_token_of(session: Writer, actor: Actor) -> None:
+    """A token that is being revoked at this moment must not leave a successor behind."""
+    if actor.token_id is None:
+        return
+    own = select(Token.id).where(Token.id == actor.token_id).with_for_update(read=True, key_share=True)
+    if await session.scalar(own) is None:
+        raise not_valid()
+
+
+# --- for the person who runs the server: no actor, every account ------------------------------------------------------
+
+
+async def make_first_user(session: Writer, *, timezone: str) -> bool:
+    """The owner of a fresh instance; False when there is somebody already."""
+    if await _has_users(session):
+        return False
+    # Replicas that start together must not make one each.
+    await session.execute(text("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE"))
+    if await _has_users(session):
+        return False
+    await create_user(session, "Owner", timezone=timezone, is_admin=True)
+    return True
+
+
+async def _has_users(session: Writer) -> bool:
+    return await session.scalar(select(User.id).limit(1)) is not None
+
+
+async def get_first_admin(session: Reader | Writer) -> User:
+    statement = select(User).where(User.is_admin, User.disabled_at.is_(None)).order_by(User.id).limit(1)
+    user = (await session.scalars(statement)).one_or_none()
+    if user is None:
+        raise NotFound("This server has no administrator. Make one with: dutiful user create EMAIL --admin")
+    return user
+
+
+async def get_user(session: Reader | Writer, email: str) -> User:
+    statement = select(User).where(func.lower(User.email) == email.lower())
+    user = (await session.scalars(statement)).one_or_none()
+    if user is None:
+        raise NotFound(f"Nobody here has the e-mail address {email}. See: dutiful user list")
+    return user
+
+
+async def all_users(session: Reader) -> Sequence[User]:
+    return (await session.scalars(select(User).order_by(User.id))).all()
+
+
+async def change_user(session: Writer, user: User, changes: Mapping[str, str]) -> None:
+    for name, value in changes.items():
+        setattr(user, name, value)
+    await session.flush()
+    events.record(session, user.id, None, "user.updated", fields=sorted(changes))
+
+
+async def set_password(session: Writer, user: User, password_hash: str) -> None:
+    user.password_hash = password_hash
+    await session.flush()
+    events.record(session, user.id, None, "password.set")
+
+
+async def all_tokens(session: Reader) -> Sequence[tuple[Token, User]]:
+    statement = select(Token, User).join(User, User.id == Token.user_id).order_by(Token.id)
+    return (await session.execute(statement)).tuples().all()
+
+
+async def revoke_token(session: Writer, token_id: int) -> Token:
+    token = await session.get(Token, token_id)
+    if token is None:
+        raise NotFound(f"There is no token {token_id}. See: dutiful token list")
+    await session.delete(token)
+    events.record(session, token.user_id, None, "token.revoked", token_id=token.id, name=token.name)
+    return token

@@ -35,10 +35,18 @@ Db = Annotated[Writer, Depends(get_db)]
 ReadDb = Annotated[Reader, Depends(get_read_db)]
 
 
-def get_actor(request: Request, _: Annotated[object, Depends(_bearer)]) -> Actor:
+def get_signed_in_actor(request: Request, _: Annotated[object, Depends(_bearer)]) -> Actor:
     actor: Actor | None = request.state.actor
     if actor is None:
         raise Unauthenticated("A token is needed: send it as “Authorization: Bearer dtf_…”.")
+    return actor
+
+
+SignedInActor = Annotated[Actor, Depends(get_signed_in_actor)]
+"""Whatever the token's scope: for the few writes that any token may do."""
+
+
+def get_actor(request: Request, actor: SignedInActor) -> Actor:
     actor.require_scope(Scope.READ if request.method in SAFE_METHODS else Scope.WRITE)
     return actor
 

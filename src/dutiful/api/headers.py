@@ -14,8 +14,12 @@ _TAG = re.compile(r'\s*(W/)?"([^"]*)"\s*(?:,|$)')
 
 
 def etag(thing: Versioned) -> str:
-    """Strong: the version changes with every change of the representation."""
-    return f'"{thing.version}"'
+    """Strong: it changes with every change of the representation.
+
+    What a thing shows of another (a member the person's name) has that one's version behind the dot.
+    """
+    shown = getattr(thing, "shown_version", None)
+    return f'"{thing.version}"' if shown is None else f'"{thing.version}.{shown}"'
 
 
 def tagged(response: Response, thing: T) -> T:
@@ -35,7 +39,9 @@ def parse_if_match(value: str | None) -> Expected:
     if value is None or value.strip() == "*":
         return ANY
     strong = [tag for weak, tag in _TAG.findall(value) if not weak]
-    return Expected(frozenset(int(tag) for tag in strong if re.fullmatch(r"[0-9]{1,9}", tag)))
+    # Only the thing itself is going to be changed, so what it shows of others is not compared.
+    versions = (re.fullmatch(r"([0-9]{1,9})(\.[0-9]{1,9})?", tag) for tag in strong)
+    return Expected(frozenset(int(version[1]) for version in versions if version))
 
 
 def etag_matches(if_none_match: str | None, tag: str) -> bool:

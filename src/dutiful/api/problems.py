@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from dutiful.api.headers import etag
 from dutiful.api.representations import represent
 from dutiful.database.failures import describe_failure
 from dutiful.database.session import commit_was_sent, outcome_unknown
@@ -104,7 +105,7 @@ async def _on_known(request: Request, error: Exception) -> Response:
         known.detail,
         errors=[_as_member(fault) for fault in known.faults],
         headers=_headers(known),
-        **_current(known),
+        **_more(known),
     )
 
 
@@ -130,12 +131,18 @@ def _headers(error: DutifulError) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, StaleVersion):
-        headers["ETag"] = f'"{error.current.version}"'
+        headers["ETag"] = etag(error.current)
     return headers
 
 
-def _current(error: DutifulError) -> dict[str, Any]:
-    return {"current": represent(error.current)} if isinstance(error, StaleVersion) else {}
+def _more(error: DutifulError) -> dict[str, Any]:
+    match error:
+        case StaleVersion():
+            return {"current": represent(error.current)}
+        case Gone(workspace_ids=[_, *_]):
+            return {"workspace_ids": error.workspace_ids, "next_cursor": error.next_cursor}
+        case _:
+            return {}
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

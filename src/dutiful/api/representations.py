@@ -4,15 +4,16 @@ from typing import Any
 
 from dutiful.accounts.schemas import UserOut
 from dutiful.labels.schemas import LabelOut
-from dutiful.models import Label, Member, Project, Section, Task, User, Workspace
+from dutiful.models import Label, Member, Project, Section, Task, User
 from dutiful.projects.schemas import ProjectOut, SectionOut
 from dutiful.tasks.schemas import TaskOut
 from dutiful.vocabulary import Output
+from dutiful.workspaces.queries import SeenWorkspace
 from dutiful.workspaces.schemas import MemberOut, WorkspaceOut
 
 SCHEMAS: dict[type, type[Output]] = {
     User: UserOut,
-    Workspace: WorkspaceOut,
+    SeenWorkspace: WorkspaceOut,
     Member: MemberOut,
     Project: ProjectOut,
     Section: SectionOut,

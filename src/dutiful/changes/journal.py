@@ -29,18 +29,42 @@ def record(session: Writer, actor: Actor, verb: str, thing: Journaled, before: J
             return False
         thing.version += 1
         thing.updated_at = clock.now()
-    _append(session, actor, verb, thing, before, after)
+    _append(session, actor, verb, thing, thing.workspace_id, before, after)
     return True
 
 
 def record_removal(session: Writer, actor: Actor, verb: str, thing: Journaled) -> None:
     """Notes that `thing` is gone for good, with all it was."""
-    _append(session, actor, verb, thing, thing.state(), None)
+    _append(session, actor, verb, thing, thing.workspace_id, thing.state(), None)
+
+
+def notify(
+    session: Writer,
+    actor: Actor,
+    verb: str,
+    thing: Journaled,
+    personal_workspace_id: int,
+    *,
+    before: JsonObject | None = None,
+    after: JsonObject | None = None,
+) -> None:
+    """Notes something about `thing` in the journal of somebody's personal workspace, to tell them of it."""
+    _append(session, actor, verb, thing, personal_workspace_id, before, after)
+    if personal_workspace_id != actor.personal_workspace_id:
+        _journal(session).private.add(personal_workspace_id)
 
 
 def positions(session: Writer) -> dict[int, int]:
-    """The feed positions this transaction reached: workspace id to seq. Complete after the before-commit hooks."""
-    return _journal(session).positions
+    """The feed positions this transaction reached: workspace id to seq. Complete after the before-commit hooks.
+
+    Journals that only others may read are left out: how far they are is no business of the actor.
+    """
+    journal = _journal(session)
+    return {
+        workspace_id: seq
+        for workspace_id, seq in journal.positions.items()
+        if workspace_id not in journal.private
+    }
 
 
 def _append(
@@ -48,18 +72,19 @@ def _append(
     actor: Actor,
     verb: str,
     thing: Journaled,
+    workspace_id: int,
     before: JsonObject | None,
     after: JsonObject | None,
 ) -> None:
-    if thing.workspace_id not in locked_workspaces(session):
+    if workspace_id not in locked_workspaces(session):
         raise RuntimeError(f"{verb} was recorded without holding the lock of its workspace")
     _journal(session).add(
-        thing.workspace_id,
+        workspace_id,
         {
             "user_id": actor.user_id,
             "verb": verb,
             "entity": thing.entity,
-            "entity_id": thing.id,
+            "entity_id": thing.entity_id,
             "version": thing.version,
             "before": before,
             "after": after,
@@ -80,6 +105,7 @@ class _Journal:
     session: Writer
     entries: dict[int, list[JsonObject]] = field(default_factory=lambda: defaultdict(list))
     positions: dict[int, int] = field(default_factory=dict)
+    private: set[int] = field(default_factory=set)
 
     def add(self, workspace_id: int, entry: JsonObject) -> None:
         if not self.entries:

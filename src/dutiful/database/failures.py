@@ -3,9 +3,11 @@ asyncpg and SQLAlchemy give the same event different classes depending on when i
 
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from dutiful.errors import Conflict, DutifulError, Invalid, Unavailable
+from dutiful.errors import Conflict, DutifulError, Fault, Invalid, Unavailable
 
+UNIQUE_VIOLATION = "23505"
 DISK_FULL = ("53100", "53200")
 BUSY = ("53300", "57014", "57P01", "57P02", "57P03", "57P05", "55P03", "25P03")
 
@@ -33,6 +35,16 @@ def is_disconnect(error: DBAPIError) -> bool:
     return error.connection_invalidated or (state is not None and state.startswith("08"))
 
 
+async def flush(session: AsyncSession) -> None:
+    """Writes what is pending, so that a clash comes to light in the verb that caused it, as an error of the domain."""
+    try:
+        await session.flush()
+    except DBAPIError as error:
+        if sqlstate(error) != UNIQUE_VIOLATION:
+            raise
+        raise describe_failure(error) or error from error
+
+
 def describe_failure(error: BaseException) -> DutifulError | None:
     """The domain error a database failure amounts to; None for a fault of ours, which deserves a 500."""
     if isinstance(error, PoolTimeoutError):
@@ -56,7 +68,7 @@ def _describe_driver_error(error: DBAPIError) -> DutifulError | None:
         return Unavailable("The database is busy. Try again in a moment.")
     if is_disconnect(error) or isinstance(error, InterfaceError):
         return Unavailable("The connection to the database was lost. Try again in a moment.")
-    if state == "23505":
+    if state == UNIQUE_VIOLATION:
         return _taken(constraint_name(error) or "")
     if state in {"22021", "22P05", "22003"}:
         return Invalid("The request has a value that the database cannot store.")
@@ -64,16 +76,21 @@ def _describe_driver_error(error: DBAPIError) -> DutifulError | None:
 
 
 def _taken(constraint: str) -> DutifulError | None:
-    message = TAKEN.get(constraint)
-    return None if message is None else Conflict(message, code="taken")
+    if constraint not in TAKEN:
+        return None
+    pointer, message = TAKEN[constraint]
+    return Conflict(message, Fault(pointer, message, "taken"), code="taken")
 
 
-# Unique indexes a user can run into, and what to tell them.
+# Unique indexes a user can run into: the field that is to blame, and what to tell them.
 TAKEN = {
-    "uq_users_email_lower": "Somebody has this e-mail address already.",
-    "uq_projects_workspace_id_name_lower": "The workspace has a project of this name already.",
-    "uq_labels_workspace_id_name_lower": "The workspace has a label of this name already.",
-    "uq_sections_project_id_name_lower": "The project has a section of this name already.",
-    "uq_tasks_workspace_id_uid": "The workspace has a task with this uid already, perhaps in its trash.",
-    "uq_members_workspace_id_user_id": "This person is a member already.",
+    "uq_users_email_lower": ("/email", "Somebody has this e-mail address already."),
+    "uq_projects_workspace_id_name_lower": ("/name", "The workspace has a project of this name already."),
+    "uq_labels_workspace_id_name_lower": ("/name", "The workspace has a label of this name already."),
+    "uq_sections_project_id_name_lower": ("/name", "The project has a section of this name already."),
+    "uq_tasks_workspace_id_uid": (
+        "/uid",
+        "The workspace has a task with this uid already, perhaps in its trash.",
+    ),
+    "uq_members_workspace_id_user_id": ("/user_id", "This person is a member already."),
 }

@@ -51,7 +51,7 @@ class Database:
         # AUTOCOMMIT: a read is one round trip instead of three (BEGIN, SELECT, ROLLBACK).
         autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._readers = async_sessionmaker(autocommit, sync_session_class=_ReadOnlySession, autoflush=False)
-        self._writers = async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
+        self._writers = async_sessionmaker(engine, expire_on_commit=False)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reader]:

@@ -1,19 +1,48 @@
 """Alembic's entry: runs migrations on the connection that `dutiful.database.migrate` hands over, or prints SQL."""
 
-from alembic import context
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
 
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+
+from dutiful.database.types import AwareDateTime, RankedEnum
 from dutiful.models import Base
 
-# The public names of the tables' expression indexes cannot be read back exactly, so Alembic compares the rest.
-OPTIONS = {"target_metadata": Base.metadata, "compare_type": True, "compare_server_default": True}
+
+def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:
+    """Our own types as what the database stores: a migration must not change when they do."""
+    if kind == "type" and isinstance(item, AwareDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, RankedEnum):
+        return "sa.SmallInteger()"
+    return False
+
+
+def tell(
+    ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]
+) -> None:
+    verb = "Applied" if step.is_upgrade else "Took back"
+    script = step.up_revision
+    if script is not None:
+        context.config.attributes["say"](f"{verb} migration {script.revision}: {script.doc}")
 
 
 def run() -> None:
-    connection = context.config.attributes.get("connection")
+    connection = context.config.attributes["connection"]
+    options: dict[str, Any] = {
+        "target_metadata": Base.metadata,
+        "compare_type": True,
+        "compare_server_default": True,
+        "render_item": render_item,
+    }
     if connection is None:
-        context.configure(dialect_name="postgresql", literal_binds=True, **OPTIONS)
+        context.configure(dialect_name="postgresql", literal_binds=True, **options)
     else:
-        context.configure(connection=connection, transaction_per_migration=True, **OPTIONS)
+        context.configure(
+            connection=connection, transaction_per_migration=True, on_version_apply=tell, **options
+        )
     with context.begin_transaction():
         context.run_migrations()
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, ClassVar
 
-from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from dutiful import clock
 from dutiful.database.types import Id, Instant, JsonObject
@@ -16,7 +16,8 @@ class Journaled:
     """A row whose every change is recorded in its workspace's journal.
 
     `entity` is its name there, `journal_fields` the public fields a change tells of; `version`, `created_at` and
-    `updated_at` are left out, because the change itself carries them.
+    `updated_at` are left out, because the change itself carries them. The journal counts the version up; it may,
+    because whoever writes holds the lock of the workspace and has read the row under it (`access.get_for_write`).
     """
 
     entity: ClassVar[str]
@@ -30,10 +31,10 @@ class Journaled:
     created_at: Mapped[Instant] = mapped_column(default=clock.now, sort_order=91)
     updated_at: Mapped[Instant] = mapped_column(default=clock.now, sort_order=92)
 
-    @declared_attr.directive
-    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - a directive is called on the class
-        # The journal sets the version, so that each recorded change is one; UPDATE still asks for the old one.
-        return {"version_id_col": cls.version, "version_id_generator": False}
+    @property
+    def entity_id(self) -> int:
+        """The id under which the journal and the API know it."""
+        return self.id
 
     def state(self) -> JsonObject:
         """The journalled fields as JSON values, in the public vocabulary."""

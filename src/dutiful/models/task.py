@@ -75,8 +75,8 @@ class Task(Journaled, Trashable, Base):
             "parent_id",
             "position",
             unique=True,
+            # Those in the trash keep their place, so that a restored task is where it was.
             postgresql_nulls_not_distinct=True,
-            postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("ix_tasks_due", "workspace_id", "due_date", postgresql_where=text("due_date IS NOT NULL")),
         Index("ix_tasks_updated", "workspace_id", "updated_at", "id"),

@@ -2,14 +2,18 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dutiful import clock
 from dutiful.database.base import Base
 from dutiful.database.types import BigInt, Id, Instant, JsonObject
+
+if TYPE_CHECKING:
+    from dutiful.models.workspace import Workspace
 
 
 class Scope(StrEnum):
@@ -42,6 +46,17 @@ class User(Base):
     updated_at: Mapped[Instant] = mapped_column(default=clock.now, onupdate=clock.now)
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's way to say it
+
+    home: Mapped["Workspace"] = relationship(lazy="raise", viewonly=True)
+
+    @property
+    def workspace_id(self) -> int:
+        """Of the personal workspace."""
+        return self.home.id
+
+    @property
+    def inbox_id(self) -> int:
+        return self.home.inbox_id
 
 
 class Token(Base):

@@ -83,3 +83,20 @@ class Member(Journaled, Base):
     role: Mapped[Role] = mapped_column(word_enum(Role, "role"))
 
     user: Mapped[User] = relationship(lazy="raise")
+    workspace: Mapped[Workspace] = relationship(lazy="raise")
+
+    @property
+    def entity_id(self) -> int:
+        return self.user_id
+
+    @property
+    def name(self) -> str:
+        return self.user.name
+
+    @property
+    def email(self) -> str | None:
+        return self.user.email
+
+    @property
+    def shown_version(self) -> int:
+        return self.user.version

@@ -31,6 +31,15 @@ class ProjectOut(Output):
     deleted_at: datetime | None
 
 
+class SectionCreate(Input):
+    name: Name
+    project_id: EntityId
+
+
+class SectionPatch(Patch):
+    name: IfSent[Name] = None
+
+
 class SectionOut(Output):
     id: int
     workspace_id: int

@@ -44,6 +44,13 @@ class TaskCreate(Input):
     uid: Uid | None = None
 
 
+class TaskRecord(TaskCreate):
+    """A task with a past, as an import finds it. Not part of the API."""
+
+    created_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
 class TaskPatch(Patch):
     """Only what is sent changes. `labels_add` and `labels_remove` take ids or names; a new name makes a label."""
 
@@ -94,3 +101,8 @@ class TaskOut(Output):
     updated_at: datetime
     completed_at: datetime | None
     deleted_at: datetime | None
+
+
+class TasksMade(Output):
+    created: int
+    items: list[TaskOut]

@@ -1,7 +1,12 @@
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import StringConstraints
 
 from dutiful.models import Role
-from dutiful.vocabulary import IfSent, Input, Name, Output, Patch
+from dutiful.vocabulary import IfSent, Input, Line, Name, Output, Patch
+
+Email = Annotated[Line, StringConstraints(max_length=254)]
 
 
 class WorkspaceCreate(Input):
@@ -13,18 +18,34 @@ class WorkspacePatch(Patch):
 
 
 class WorkspaceOut(Output):
+    """`role` is what the person asking is there."""
+
     id: int
     name: str
     inbox_id: int
     is_personal: bool
+    role: Role
     version: int
     created_at: datetime
     updated_at: datetime
 
 
+class MemberCreate(Input):
+    """`email` names somebody who has an account here."""
+
+    email: Email
+    role: Role = Role.EDITOR
+
+
+class MemberPatch(Patch):
+    role: IfSent[Role] = None
+
+
 class MemberOut(Output):
     workspace_id: int
     user_id: int
+    name: str
+    email: str | None
     role: Role
     version: int
     created_at: datetime

@@ -1,27 +1,42 @@
-"""Writes of workspaces and their members."""
+"""Writes of workspaces and their members.
+
+Whose set of workspaces changes is told in the journal of their personal workspace (`workspace.joined`,
+`workspace.left`), so that who follows the feed knows what to read and what to drop. Its counter is locked too.
+"""
+
+from typing import Any
 
 from sqlalchemy import func, select
 
-from dutiful import positions
+from dutiful import access, clock, positions
 from dutiful.access import Actor, locked_workspaces
-from dutiful.changes import journal
+from dutiful.changes import account_log, journal
 from dutiful.database.session import Writer
-from dutiful.models import Member, Project, Role, User, Workspace, WorkspaceCounter
+from dutiful.errors import Conflict, invalid
+from dutiful.models import Member, Project, Role, Task, User, Workspace, WorkspaceCounter
+from dutiful.versions import Expected
+from dutiful.workspaces import queries
+from dutiful.workspaces.queries import SeenWorkspace
+from dutiful.workspaces.schemas import MemberCreate, MemberPatch, WorkspacePatch
 
 
 async def create(session: Writer, actor: Actor, name: str) -> Workspace:
     """A workspace owned by the actor, with its Inbox."""
-    return await _found(session, actor, Workspace(name=name))
+    await access.lock_workspaces(session, [actor.personal_workspace_id])
+    workspace, member = await _found(session, actor, Workspace(name=name))
+    _tell_joined(session, actor, workspace, member, actor.personal_workspace_id)
+    return workspace
 
 
 async def create_personal_workspace(session: Writer, user: User) -> Workspace:
     """The workspace every user has from the start. They act for themselves, so the journal names them."""
     workspace = Workspace(name=user.name, personal_of=user.id)
     actor = Actor(user.id, user.timezone, user.is_admin, personal_workspace_id=0, inbox_id=0)
-    return await _found(session, actor, workspace)
+    await _found(session, actor, workspace)
+    return workspace
 
 
-async def _found(session: Writer, actor: Actor, workspace: Workspace) -> Workspace:
+async def _found(session: Writer, actor: Actor, workspace: Workspace) -> tuple[Workspace, Member]:
     """Workspace, counter, first member and Inbox. Workspace and Inbox name each other, so one id is drawn ahead."""
     workspace.inbox_id = (await session.scalars(select(func.nextval("projects_id_seq")))).one()
     session.add(workspace)
@@ -41,4 +56,129 @@ async def _found(session: Writer, actor: Actor, workspace: Workspace) -> Workspa
     journal.record(session, actor, "workspace.created", workspace, None)
     journal.record(session, actor, "member.added", member, None)
     journal.record(session, actor, "project.created", inbox, None)
-    return workspace
+    return workspace, member
+
+
+async def update(
+    session: Writer, actor: Actor, workspace_id: int, patch: WorkspacePatch, expected: Expected
+) -> SeenWorkspace:
+    await access.lock_workspace(session, actor, workspace_id, needs=Role.OWNER)
+    membership = await queries.get_membership(session, actor, workspace_id)
+    expected.check(SeenWorkspace.by(membership))
+    before = membership.workspace.state()
+    for name, value in patch.sent().items():
+        setattr(membership.workspace, name, value)
+    journal.record(session, actor, "workspace.updated", membership.workspace, before)
+    return SeenWorkspace.by(membership)
+
+
+async def delete(session: Writer, actor: Actor, workspace_id: int, expected: Expected) -> None:
+    """Takes it out of everybody's sight."""
+    access.require_role(await access.get_role(session, actor, workspace_id), Role.OWNER)
+    homes = await queries.homes_of_members(session, workspace_id)
+    membership = await _lock_with_homes(session, actor, workspace_id, *homes.values())
+    access.require_role(membership.role, Role.OWNER)
+    expected.check(SeenWorkspace.by(membership))
+    workspace = membership.workspace
+    _refuse_personal(workspace, "deleted")
+    # Somebody may have joined while the locks were waited for.
+    homes = await queries.homes_of_members(session, workspace_id)
+    await access.lock_workspaces(session, homes.values())
+    workspace.deleted_at = clock.now()
+    journal.record_removal(session, actor, "workspace.deleted", workspace)
+    for user_id, home in homes.items():
+        _tell_left(session, actor, workspace, home)
+        _log(session, actor, user_id, "workspace.deleted", workspace_id)
+
+
+async def add_member(session: Writer, actor: Actor, workspace_id: int, wanted: MemberCreate) -> Member:
+    access.require_role(await access.get_role(session, actor, workspace_id), Role.OWNER)
+    user = await queries.find_user_by_email(session, wanted.email)
+    if user is None:
+        raise invalid("/email", "is not the address of anybody on this server", "unknown")
+    membership = await _lock_with_homes(session, actor, workspace_id, user.workspace_id)
+    access.require_role(membership.role, Role.OWNER)
+    _refuse_personal(membership.workspace, "shared")
+    member = Member(workspace_id=workspace_id, user=user, role=wanted.role)
+    session.add(member)
+    await session.flush()
+    journal.record(session, actor, "member.added", member, None)
+    _tell_joined(session, actor, membership.workspace, member, user.workspace_id)
+    _log(session, actor, user.id, "member.added", workspace_id, role=member.role)
+    return member
+
+
+async def update_member(
+    session: Writer, actor: Actor, workspace_id: int, user_id: int, patch: MemberPatch, expected: Expected
+) -> Member:
+    await access.lock_workspace(session, actor, workspace_id, needs=Role.OWNER)
+    member = await queries.get_member(session, actor, workspace_id, user_id)
+    expected.check(member)
+    before, role = member.state(), patch.sent().get("role", member.role)
+    if role is not Role.OWNER:
+        await _keep_an_owner(session, member)
+    member.role = role
+    if journal.record(session, actor, "member.updated", member, before):
+        _log(session, actor, user_id, "member.updated", workspace_id, role=role, was=before["role"])
+    return member
+
+
+async def remove_member(
+    session: Writer, actor: Actor, workspace_id: int, user_id: int, expected: Expected
+) -> None:
+    """Owners remove anybody, everybody may leave."""
+    needed = Role.VIEWER if user_id == actor.user_id else Role.OWNER
+    access.require_role(await access.get_role(session, actor, workspace_id), needed)
+    home = await queries.get_home(session, user_id)
+    membership = await _lock_with_homes(session, actor, workspace_id, home)
+    access.require_role(membership.role, needed)
+    member = await queries.get_member(session, actor, workspace_id, user_id)
+    expected.check(member)
+    await _keep_an_owner(session, member)
+    await _unassign_tasks(session, actor, member)
+    await session.delete(member)
+    journal.record_removal(session, actor, "member.removed", member)
+    _tell_left(session, actor, membership.workspace, home)
+    _log(session, actor, user_id, "member.removed", workspace_id, was=member.role)
+
+
+async def _lock_with_homes(session: Writer, actor: Actor, workspace_id: int, *homes: int) -> Member:
+    """Locks a workspace and the personal workspaces of those it concerns, and gives the actor's membership as it is
+    then. The caller has asked for the role before, so that strangers lock nothing, and asks again."""
+    await access.lock_workspaces(session, [workspace_id, *homes])
+    return await queries.get_membership(session, actor, workspace_id)
+
+
+async def _keep_an_owner(session: Writer, member: Member) -> None:
+    if member.role is Role.OWNER and not await queries.has_other_owner(session, member):
+        raise Conflict("A workspace needs an owner. Make somebody else one first.", code="last_owner")
+
+
+async def _unassign_tasks(session: Writer, actor: Actor, member: Member) -> None:
+    """Those in the trash too: whoever is assigned must be a member."""
+    assigned = select(Task).where(
+        Task.workspace_id == member.workspace_id, Task.assignee_id == member.user_id
+    )
+    for task in await session.scalars(assigned.order_by(Task.id)):
+        before = task.state()
+        task.assignee_id = None
+        journal.record(session, actor, "task.updated", task, before)
+    await session.flush()
+
+
+def _refuse_personal(workspace: Workspace, done: str) -> None:
+    if workspace.is_personal:
+        raise Conflict(f"A personal workspace cannot be {done}.", code="personal_workspace")
+
+
+def _tell_joined(session: Writer, actor: Actor, workspace: Workspace, member: Member, home: int) -> None:
+    after = {**workspace.state(), "role": member.role}
+    journal.notify(session, actor, "workspace.joined", workspace, home, after=after)
+
+
+def _tell_left(session: Writer, actor: Actor, workspace: Workspace, home: int) -> None:
+    journal.notify(session, actor, "workspace.left", workspace, home, before=workspace.state())
+
+
+def _log(session: Writer, actor: Actor, user_id: int, verb: str, workspace_id: int, **details: Any) -> None:
+    account_log.record(session, user_id, actor.user_id, verb, workspace_id=workspace_id, **details)

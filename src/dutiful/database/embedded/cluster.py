@@ -17,11 +17,12 @@ from typing import IO
 
 from dutiful.database.embedded.account import Account, account_name, find_account
 from dutiful.database.embedded.errors import EmbeddedError
-from dutiful.database.embedded.processes import command, commands
+from dutiful.database.embedded.processes import command, commands, exists
 
 _SOCKET = ".s.PGSQL.5432"
 # Linux allows 108 bytes, macOS 104.
 _SOCKET_PATH_BYTES = 100
+_FULL = ("No space left on device", "Disk quota exceeded", "Check free disk space")
 _LOG_DAYS = 6
 _LOG_BYTES = 50_000_000
 
@@ -108,9 +109,9 @@ class Cluster:
         self._write(self.folder / "pg_ident.conf", self._ident())
         self._make_private_folder(self.log_folder)
         self._trim_logs()
-        self._forget_foreign_pid()
         socket_folder = self._find_socket_folder()
         self._make_private_folder(socket_folder)
+        self._forget_the_dead(socket_folder)
         return socket_folder
 
     def read_pid_file(self) -> PidFile | None:
@@ -237,13 +238,15 @@ class Cluster:
             if found.st_size > _LOG_BYTES or time.time() - found.st_mtime > _LOG_DAYS * 86400:
                 path.unlink()
 
-    def _forget_foreign_pid(self) -> None:
-        """After a restart of the machine or container the old process id may be that of any other program.
+    def _forget_the_dead(self, socket_folder: Path) -> None:
+        """Remove the marks of a killed postmaster. Whoever holds the `.alive` lock knows that it is dead.
 
-        PostgreSQL would take that for another postmaster. Whoever holds the `.alive` lock knows that there is none.
+        PostgreSQL itself looks at the process id, which may be in use: by another program after a restart of the
+        machine or container, or by its own remains where nothing collects exit statuses (many containers).
         """
+        (socket_folder / f"{_SOCKET}.lock").unlink(missing_ok=True)
         pid_file = self.read_pid_file()
-        if pid_file and command(pid_file.pid):
+        if pid_file and exists(pid_file.pid):
             (self.folder / "postmaster.pid").unlink(missing_ok=True)
 
     # --- processes ----------------------------------------------------------------------------------------------
@@ -308,7 +311,7 @@ class Cluster:
 
     def explain_output(self, written: str, log: Path | None = None) -> str:
         line = _most_useful_line(written)
-        if "No space left on device" in written or "Disk quota exceeded" in written:
+        if any(mark in written for mark in _FULL):
             return self._full()
         blocked = self.account.first_closed_folder(self.data_dir) if "Permission denied" in line else None
         if blocked:
@@ -321,7 +324,8 @@ class Cluster:
     def explain_os_error(self, error: OSError) -> str:
         if error.errno in {ENOSPC, EDQUOT}:
             return self._full()
-        if isinstance(error, PermissionError) and error.filename is None:
+        # Changing a file's owner has no name to report; changing our own reports the folder programs start in.
+        if isinstance(error, PermissionError) and error.filename in {None, "/"}:
             return (
                 f"This process may not become the account {self.account.name}, which PostgreSQL would run as. "
                 "Run Dutiful as an unprivileged account, or set DATABASE_URL to a server."

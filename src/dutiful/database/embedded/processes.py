@@ -22,6 +22,17 @@ def commands() -> dict[int, str]:
     return {pid: command(pid) for pid in pids}
 
 
+def exists(pid: int) -> bool:
+    """Also true of a process that ended and waits to be collected."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _ps(*which: str) -> dict[int, str]:
     arguments = ["/bin/ps", *which, "-ww", "-o", "pid=,command="]
     output = subprocess.run(arguments, capture_output=True, check=False).stdout  # noqa: S603 - no shell, fixed words

@@ -1,4 +1,5 @@
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ from dutiful.database.embedded.locks import open_lock, share_lock, try_lock
 _POLL_SECONDS = 0.01
 _SPEAK_AFTER_SECONDS = 3.0
 _SPEAK_AGAIN_SECONDS = 30.0
+_REVIVE_PAUSE_SECONDS = 5.0
 _FAST_STOP_SECONDS = 60.0
 _KILL_STOP_SECONDS = 30.0
 _ORPHANS_GRACE_SECONDS = 0.5
@@ -122,11 +124,9 @@ class EmbeddedPostgres:
             return False
         while True:
             with self._lock("alive") as alive:
-                is_ours = self._claims(alive)
-                if is_ours:
-                    start = self._launch(alive)
+                start = self._launch(alive) if self._claims(alive) else None
             # The lock is let go here: from now on only PostgreSQL's own processes hold it.
-            if is_ours:
+            if start is not None:
                 self._await_start(start)
                 return False
             if self._is_ready_in_the_end():
@@ -185,7 +185,12 @@ class EmbeddedPostgres:
                 self._shut_down()
                 raise
             if not ready:
-                raise EmbeddedError(self.cluster.explain_failure(_content(start.output), start.log_sizes))
+                raise EmbeddedError(self._explain(start))
+
+    def _explain(self, start: "_Start") -> str:
+        if self._child is not None and self._child.returncode == -signal.SIGKILL:
+            return "PostgreSQL was killed while it was starting. Start again; if that happens too, look for what kills it."
+        return self.cluster.explain_failure(_content(start.output), start.log_sizes)
 
     def _command_line(self, socket_folder: Path) -> list[str]:
         """Here stands what no configuration file may change."""
@@ -229,25 +234,25 @@ class EmbeddedPostgres:
     # --- supervise and stop -------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        pause = 1.0
         while not self._stopping.wait(0.1 if self._child else 1.0):
-            if self.is_running():
-                continue
-            try:
+            if not self.is_running():
                 self._revive()
-                pause = 1.0
-            except StoppedError:
-                return
-            except EmbeddedError as error:
-                self._say(f"{error} Trying again in {pause:.0f} s.")
-                self._stopping.wait(pause)
-                pause = min(pause * 2, 30.0)
 
     def _revive(self) -> None:
         self._say("PostgreSQL died; starting it again.")
         began = time.monotonic()
-        self._start_or_adopt()
-        self._say(f"PostgreSQL is back after {time.monotonic() - began:.1f} s.")
+        for pause in itertools.chain((1.0, 2.0), itertools.repeat(_REVIVE_PAUSE_SECONDS)):
+            try:
+                self._start_or_adopt()
+            except StoppedError:
+                return
+            except EmbeddedError as error:
+                self._say(f"{error} Trying again in {pause:.0f} s.")
+                if self._stopping.wait(pause):
+                    return
+            else:
+                self._say(f"PostgreSQL is back after {time.monotonic() - began:.1f} s.")
+                return
 
     def _shut_down(self) -> None:
         self._signal(signal.SIGINT)  # "fast": ends sessions, writes everything, leaves nothing to recover

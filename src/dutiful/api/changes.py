@@ -1,0 +1,43 @@
+"""The feed of changes."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from dutiful.api.deps import CurrentActor, ReadDb
+from dutiful.api.transaction import TransactionRoute
+from dutiful.changes import queries
+from dutiful.changes.queries import News
+from dutiful.changes.schemas import ChangePage
+from dutiful.vocabulary import BIGGEST_ID, IdParameter
+
+MOST_CHANGES = 1000
+# A cursor names every workspace of the user: this is room for two thousand.
+LONGEST_CURSOR = 50_000
+
+Limit = Annotated[int, Query(ge=1, le=MOST_CHANGES)]
+
+router = APIRouter(tags=["changes"], route_class=TransactionRoute)
+
+
+@router.get("/workspaces/{workspace_id}/changes", response_model=ChangePage)
+async def list_workspace_changes(
+    workspace_id: IdParameter,
+    db: ReadDb,
+    actor: CurrentActor,
+    after: Annotated[int | None, Query(ge=0, le=BIGGEST_ID, description="The `seq` seen last.")] = None,
+    limit: Limit = 200,
+) -> News:
+    """The journal of one workspace, oldest first and without holes; without `after` from the oldest change kept."""
+    return await queries.of_workspace(db, actor, workspace_id, after, limit)
+
+
+@router.get("/changes", response_model=ChangePage)
+async def list_changes(
+    db: ReadDb,
+    actor: CurrentActor,
+    after: Annotated[str | None, Query(max_length=LONGEST_CURSOR, description="`next_cursor`.")] = None,
+    limit: Limit = 200,
+) -> News:
+    """The journals of all your workspaces, merged. Joining and leaving one are changes of their own."""
+    return await queries.of_all_workspaces(db, actor, after, limit)

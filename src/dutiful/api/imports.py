@@ -1,0 +1,46 @@
+"""Files of other programs."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from dutiful.api.deps import CurrentActor, Db
+from dutiful.api.transaction import TransactionRoute
+from dutiful.database.session import Rollback
+from dutiful.imports import service
+from dutiful.imports.source import ImportReport
+from dutiful.imports.taskwarrior import READERS
+from dutiful.vocabulary import IdParameter, TimeZoneName
+
+router = APIRouter(prefix="/imports", tags=["imports"], route_class=TransactionRoute)
+
+FILE_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "The file as it is.",
+        "content": {"application/json": {"schema": {}}, "application/octet-stream": {"schema": {}}},
+    }
+}
+
+
+@router.post("/{format}", openapi_extra=FILE_BODY)
+async def import_file(
+    format: Literal["taskwarrior"],  # noqa: A002 - the name in the path
+    request: Request,
+    db: Db,
+    actor: CurrentActor,
+    workspace_id: Annotated[
+        IdParameter | None, Query(description="By default the personal workspace.")
+    ] = None,
+    timezone: Annotated[
+        TimeZoneName | None, Query(description="Instead of the zone of your profile.")
+    ] = None,
+    dry_run: Annotated[bool, Query(description="Tell what would happen; write nothing.")] = False,
+) -> ImportReport:
+    report = ImportReport(format=format, dry_run=dry_run)
+    sources = READERS[format](await request.body(), timezone or actor.timezone, report)
+    await service.run(db, actor, workspace_id or actor.personal_workspace_id, sources, report)
+    if dry_run:
+        raise Rollback(Response(report.model_dump_json(), media_type="application/json"))
+    return report

@@ -1,0 +1,147 @@
+"""Tasks."""
+
+import datetime as dt
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BeforeValidator, Field, TypeAdapter
+
+from dutiful.access import Actor, get
+from dutiful.api.deps import CurrentActor, Db, IfMatch, ReadDb, WantedSlice
+from dutiful.api.headers import created, tagged
+from dutiful.api.idempotency import remade_by
+from dutiful.api.transaction import TransactionRoute
+from dutiful.database.session import Writer
+from dutiful.models import Priority, Status, Task
+from dutiful.tasks import creation, queries, service
+from dutiful.tasks.filters import Sort, TaskFilter
+from dutiful.tasks.schemas import TaskCreate, TaskMove, TaskOut, TaskPatch, TasksMade
+from dutiful.vocabulary import IdParameter, Page, TimeZoneName
+
+MOST_IN_A_BATCH = 1000
+
+router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=TransactionRoute)
+
+
+def _date_or_moment(value: Any) -> Any:
+    """A bare day is a date; with anything after it a date-time, which without a zone floats."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return dt.date.fromisoformat(value)
+    return TypeAdapter(dt.datetime).validate_python(value) if isinstance(value, str) else value
+
+
+Bound = Annotated[dt.date | dt.datetime, BeforeValidator(_date_or_moment)]
+
+
+def get_task_filter(
+    actor: CurrentActor,
+    workspace_id: IdParameter | None = None,
+    project_id: IdParameter | None = None,
+    section_id: IdParameter | None = None,
+    label: Annotated[str | None, Query(max_length=100, description="A label's id or name.")] = None,
+    status: Status | None = None,
+    priority: Priority | None = None,
+    assignee_id: IdParameter | None = None,
+    due_before: Annotated[Bound | None, Query(description="Exclusive; a date or a date-time.")] = None,
+    due_after: Annotated[Bound | None, Query(description="Inclusive; a date or a date-time.")] = None,
+    updated_after: Annotated[dt.datetime | None, Query(description="Inclusive.")] = None,
+    parent_id: IdParameter | None = None,
+    q: Annotated[
+        str | None, Query(max_length=200, description="Words that title or description contain.")
+    ] = None,
+    sort: Sort = Sort.ID,
+    timezone: Annotated[
+        TimeZoneName | None, Query(description="Instead of the zone of your profile.")
+    ] = None,
+) -> TaskFilter:
+    return TaskFilter(
+        timezone=timezone or actor.timezone,
+        workspace_id=workspace_id,
+        project_id=project_id,
+        section_id=section_id,
+        parent_id=parent_id,
+        label=int(label) if label is not None and label.isascii() and label.isdigit() else label,
+        assignee_id=assignee_id,
+        status=status,
+        priority=priority,
+        due_before=due_before,
+        due_after=due_after,
+        updated_after=updated_after,
+        q=q,
+        sort=sort,
+    )
+
+
+@router.get("", response_model=Page[TaskOut])
+async def list_tasks(
+    db: ReadDb,
+    actor: CurrentActor,
+    wanted: WantedSlice,
+    task_filter: Annotated[TaskFilter, Depends(get_task_filter)],
+) -> Any:
+    items, next_cursor = await queries.page(db, actor, wanted, task_filter)
+    return {"items": items, "count": len(items), "next_cursor": next_cursor}
+
+
+@router.post("", status_code=201, response_model=TaskOut)
+async def create_task(body: TaskCreate, db: Db, actor: CurrentActor, response: Response) -> Task:
+    task = await creation.create(db, actor, body)
+    return created(response, task, f"/api/v1/tasks/{task.id}")
+
+
+async def _remake_batch(session: Writer, actor: Actor, task_ids: Any) -> bytes:
+    tasks = await queries.get_many(session, actor, task_ids)
+    made = TasksMade(created=len(tasks), items=[TaskOut.model_validate(task) for task in tasks])
+    return made.model_dump_json().encode()
+
+
+@router.post("/batch", status_code=201, response_model=TasksMade)
+@remade_by(_remake_batch)
+async def create_tasks(
+    body: Annotated[list[TaskCreate], Field(min_length=1, max_length=MOST_IN_A_BATCH)],
+    db: Db,
+    actor: CurrentActor,
+    request: Request,
+) -> Any:
+    """All of them in one transaction, or none."""
+    tasks = await creation.create_many(db, actor, body)
+    request.state.made_ids = [task.id for task in tasks]
+    return {"created": len(tasks), "items": tasks}
+
+
+@router.get("/{task_id}", response_model=TaskOut)
+async def get_task(task_id: IdParameter, db: ReadDb, actor: CurrentActor, response: Response) -> Task:
+    return tagged(response, await get(db, actor, Task, task_id))
+
+
+@router.patch("/{task_id}", response_model=TaskOut)
+async def update_task(
+    task_id: IdParameter, body: TaskPatch, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response
+) -> Task:
+    return tagged(response, await service.update(db, actor, task_id, body, if_match))
+
+
+@router.put("/{task_id}", response_model=TaskOut)
+async def replace_task(
+    task_id: IdParameter, body: TaskPatch, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response
+) -> Task:
+    """The same as PATCH: what is not sent stays, so a client that knows fewer fields wipes none."""
+    return tagged(response, await service.update(db, actor, task_id, body, if_match))
+
+
+@router.delete("/{task_id}", status_code=204)
+async def delete_task(task_id: IdParameter, db: Db, actor: CurrentActor, if_match: IfMatch) -> None:
+    await service.delete(db, actor, task_id, if_match)
+
+
+@router.post("/{task_id}/move", response_model=TaskOut)
+async def move_task(
+    task_id: IdParameter, body: TaskMove, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response
+) -> Task:
+    return tagged(response, await service.move(db, actor, task_id, body, if_match))
+
+
+@router.post("/{task_id}/restore", response_model=TaskOut)
+async def restore_task(task_id: IdParameter, db: Db, actor: CurrentActor, response: Response) -> Task:
+    return tagged(response, await service.restore(db, actor, task_id))

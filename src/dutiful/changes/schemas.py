@@ -1,0 +1,31 @@
+import uuid
+from datetime import datetime
+
+from dutiful.database.types import JsonObject
+from dutiful.vocabulary import Output
+
+
+class ChangeOut(Output):
+    """One line of a workspace's journal. `before` and `after` hold the fields that changed, `before` is null for a
+    creation, `after` for what is gone for good; `version` is that of the thing afterwards."""
+
+    id: str
+    workspace_id: int
+    seq: int
+    at: datetime
+    user_id: int | None
+    verb: str
+    entity: str
+    entity_id: int
+    version: int
+    before: JsonObject | None
+    after: JsonObject | None
+    request_id: uuid.UUID
+
+
+class ChangePage(Output):
+    """A piece of the feed. `next_cursor` is never null: ask again with it as `after`, now or later."""
+
+    items: list[ChangeOut]
+    count: int
+    next_cursor: str

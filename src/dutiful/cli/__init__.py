@@ -1,0 +1,3 @@
+from dutiful.cli.main import main
+
+__all__ = ["main"]

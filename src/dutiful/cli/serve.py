@@ -1,0 +1,230 @@
+"""`dutiful serve`: from nothing to a server that answers, and back."""
+
+import errno
+import os
+import signal
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+from sqlalchemy import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from dutiful import __version__, logs, server
+from dutiful.accounts import service as accounts
+from dutiful.accounts.authentication import authenticate
+from dutiful.cli import instance, supervisor
+from dutiful.cli.client import CliError
+from dutiful.cli.here import local_timezone
+from dutiful.database import migrate
+from dutiful.database.embedded import EmbeddedPostgres
+from dutiful.database.session import Database, Writer
+from dutiful.datafolder import DataFolder, DataFolderError
+from dutiful.errors import Unauthenticated
+from dutiful.logs import say
+from dutiful.models import Scope
+from dutiful.settings import Settings, load_settings
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("serve")(serve)
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Address to listen on. [default: 127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="N", help="Port to listen on; 0 for any free one. [default: 8000]")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of server processes. [default: 1]")
+    ] = None,
+    *,
+    reload: Annotated[
+        bool,
+        typer.Option("--reload", help="Start again when a file of the program changes, for development."),
+    ] = False,
+) -> None:
+    """Run the server.
+
+    Without a DATABASE_URL it runs a private PostgreSQL in its data folder.
+    """
+    settings = _load(host=host, port=port, workers=workers)
+    logs.set_up(settings.log_level, settings.log_format)
+    with _until_told_to_stop(), ExitStack() as stack:
+        folder = _hold_folder(stack, settings)
+        listener = stack.enter_context(_bound_socket(settings))
+        say(f"Dutiful {__version__}")
+        url = stack.enter_context(_database(settings))
+        settings = _with_secret_key(settings, folder)
+        instance.run(settings, url, lambda engine: _prepare(engine, settings, folder))
+        _run(settings, url, listener, folder, reload=reload)
+    say("Stopped.")
+
+
+def _load(**options: object) -> Settings:
+    given = {f"DUTIFUL_{name.upper()}": str(value) for name, value in options.items() if value is not None}
+    return load_settings(environ={**os.environ, **given})
+
+
+@contextmanager
+def _until_told_to_stop() -> Iterator[None]:
+    """SIGTERM and Ctrl-C interrupt what is inside, once: what comes later must not disturb the orderly end."""
+    is_told = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal is_told
+        if not is_told:
+            is_told = True
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+# --- what must be there first -----------------------------------------------------------------------------------------
+
+
+def _hold_folder(stack: ExitStack, settings: Settings) -> DataFolder | None:
+    """With a database elsewhere the folder only helps the command line to find this server, so it may be missing, or
+    be held by a neighbour on the same database."""
+    folder = DataFolder(settings.data_dir)
+    try:
+        folder.prepare()
+        stack.enter_context(folder.hold(__version__))
+    except DataFolderError:
+        if settings.uses_embedded_database:
+            raise
+        return None
+    return folder
+
+
+@contextmanager
+def _bound_socket(settings: Settings) -> Iterator[socket.socket]:
+    """Bound, so that a port in use is told before anything else happens; it listens when there is an answer."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror:
+        raise CliError(f"DUTIFUL_HOST={settings.host} is no address of this machine.") from None
+    with socket.socket(family, kind, protocol) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with _clear_socket_errors(settings):
+            listener.bind(address)
+        yield listener
+
+
+@contextmanager
+def _clear_socket_errors(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = f"Port {settings.port} on {settings.host}"
+        if error.errno == errno.EADDRINUSE:
+            line = f"{where} is in use by another program. Stop that one, or choose another with --port."
+        elif error.errno == errno.EACCES:
+            line = f"{where} may not be used by this account. Choose one above 1023 with --port."
+        elif error.errno == errno.EADDRNOTAVAIL:
+            line = f"{settings.host} is no address of this machine. Choose another with --host."
+        else:
+            line = f"{where} cannot be used: {error.strerror}."
+        raise CliError(line) from error
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[URL | str]:
+    if settings.database_dsn is not None:
+        yield settings.database_dsn
+        return
+    with EmbeddedPostgres(settings.data_dir, account=settings.postgres_account, say=say) as postgres:
+        postgres.supervise()
+        yield postgres.url
+
+
+def _with_secret_key(settings: Settings, folder: DataFolder | None) -> Settings:
+    if settings.secret_key is not None or folder is None:
+        return settings
+    return settings.model_copy(update={"secret_key": SecretStr(folder.secret_key())})
+
+
+async def _prepare(engine: AsyncEngine, settings: Settings, folder: DataFolder | None) -> None:
+    """Tables, a first user, and a token for the person at this machine."""
+    state = await migrate.inspect(engine)
+    where = settings.data_dir if settings.uses_embedded_database else instance.place(make_url(engine.url))
+    say(f"Database: PostgreSQL {state.server_version}, {where}")
+    if not state.is_current:
+        await migrate.upgrade(engine, say=say)
+    database = Database(engine)
+    zone = local_timezone()
+    is_new = await database.write(lambda session: accounts.make_first_user(session, timezone=zone))
+    if settings.uses_embedded_database and folder is not None:
+        await _make_owner_token(database, folder)
+    elif is_new:
+        say("Make a token to sign in with: dutiful token create NAME")
+
+
+async def _make_owner_token(database: Database, folder: DataFolder) -> None:
+    """For the command line on this machine. One that no longer works, as after a restored backup, is replaced."""
+    try:
+        async with database.read() as session:
+            await authenticate(session, folder.read_owner_token() or "", uuid.uuid4())
+    except Unauthenticated:
+        folder.write_owner_token(await database.write(_new_owner_token))
+
+
+async def _new_owner_token(session: Writer) -> str:
+    owner = await accounts.get_first_admin(session)
+    _, secret = await accounts.create_token(session, owner.id, "This machine", list(Scope))
+    return secret
+
+
+# --- serving ----------------------------------------------------------------------------------------------------------
+
+
+def _run(
+    settings: Settings,
+    url: URL | str,
+    listener: socket.socket,
+    folder: DataFolder | None,
+    *,
+    reload: bool,
+) -> None:
+    address = _address(listener)
+
+    def on_ready() -> None:
+        if folder is not None:
+            folder.announce(address)
+        say(f"Dutiful is ready at {address}")
+
+    with _clear_socket_errors(settings):
+        # Of two servers that start at the same time, both may bind; only one may listen.
+        listener.listen()
+    job = server.Job(settings, url, listener.fileno())
+    if reload:
+        supervisor.run_reloading(job, listener, on_ready)
+    elif settings.workers > 1:
+        supervisor.run(job, settings.workers, listener, on_ready)
+    else:
+        server.run(settings, url, listener, on_ready)
+
+
+def _address(listener: socket.socket) -> str:
+    """How somebody on this machine reaches it: every network includes the loopback."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,75 @@
+"""Every SELECT of tasks."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import select, union_all
+
+from dutiful.access import Actor, is_visible
+from dutiful.database.session import Reader, Writer
+from dutiful.models import Task
+from dutiful.paging import Slice
+from dutiful.paging import page as get_page
+from dutiful.tasks.filters import TaskFilter
+from dutiful.tasks.place import Place
+
+# Deep enough for people, shallow enough for every client to draw. A task of its own is at depth 0.
+DEEPEST = 5
+
+
+async def page(
+    session: Reader, actor: Actor, wanted: Slice, task_filter: TaskFilter
+) -> tuple[Sequence[Task], str | None]:
+    statement = select(Task).where(is_visible(actor, Task), *task_filter.conditions())
+    return await get_page(session, statement, task_filter.order(), wanted)
+
+
+async def get_many(session: Reader | Writer, actor: Actor, task_ids: Collection[int]) -> Sequence[Task]:
+    """Those the actor may see, in the order of `task_ids`."""
+    found = await session.scalars(select(Task).where(Task.id.in_(task_ids), is_visible(actor, Task)))
+    by_id = {task.id: task for task in found}
+    return [by_id[task_id] for task_id in task_ids if task_id in by_id]
+
+
+async def descendants(session: Writer, task: Task) -> Sequence[Task]:
+    """All below `task`, parents first, those in the trash too."""
+    below = select(Task.id).where(Task.parent_id == task.id).cte("below", recursive=True)
+    below = below.union_all(select(Task.id).join(below, Task.parent_id == below.c.id))
+    rows = await session.scalars(select(Task).where(Task.id.in_(select(below.c.id))).order_by(Task.id))
+    return _parents_first(task, rows.all())
+
+
+def _parents_first(top: Task, tasks: Sequence[Task]) -> list[Task]:
+    children: dict[int | None, list[Task]] = {}
+    for task in tasks:
+        children.setdefault(task.parent_id, []).append(task)
+    ordered: list[Task] = []
+    level = [top]
+    while level := [child for parent in level for child in children.get(parent.id, ())]:
+        ordered += level
+    return ordered
+
+
+async def depths(session: Writer, task_ids: Collection[int]) -> dict[int, int]:
+    """How many tasks are above each of these."""
+    if not task_ids:
+        return {}
+    up = select(Task.id.label("start"), Task.parent_id).where(Task.id.in_(task_ids)).cte("up", recursive=True)
+    up = up.union_all(select(up.c.start, Task.parent_id).join(up, Task.id == up.c.parent_id))
+    starts = (await session.scalars(select(up.c.start))).all()
+    return {task_id: starts.count(task_id) - 1 for task_id in task_ids}
+
+
+async def last_positions(session: Writer, places: Iterable[Place]) -> dict[Place, str]:
+    """The last order key of each place that has one, the trash counted in; one index look-up a place, one statement in all."""
+    ends = [
+        select(Task.project_id, Task.section_id, Task.parent_id, Task.position)
+        .where(*place.holds())
+        .order_by(Task.position.desc())
+        .limit(1)
+        .subquery()
+        for place in places
+    ]
+    if not ends:
+        return {}
+    rows = await session.execute(union_all(*(select(end) for end in ends)))
+    return {Place(row.project_id, row.section_id, row.parent_id): row.position for row in rows}
