@@ -34,6 +34,9 @@ def create_app(settings: Settings, database_url: URL | str) -> FastAPI:
         version=__version__,
         summary="Tasks, kept: what was answered is committed.",
         lifespan=lifespan,
+        # FastAPI's pages load their scripts from elsewhere, which a server without internet cannot.
+        docs_url=None,
+        redoc_url=None,
         max_body_size=settings.max_body_bytes,
         generate_unique_id_function=_operation_id,
         license_info={"name": "MIT", "identifier": "MIT"},

@@ -71,7 +71,8 @@ class Conflict(DutifulError):
 
 
 class Versioned(Protocol):
-    version: Any
+    @property
+    def version(self) -> Any: ...
 
 
 class StaleVersion(DutifulError):

@@ -9,6 +9,9 @@ The scheme is David Greenspan's "Implementing fractional indexing".
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 FIRST = "a0"
 
+# The lowest whole part; alone it is no key, because nothing would fit ahead of it.
+_LOWEST = "A" + DIGITS[0] * 26
+
 # A key longer than this calls for new keys for all its siblings.
 LONG = 60
 
@@ -26,6 +29,8 @@ def spread(before: str | None, after: str | None, count: int) -> list[str]:
     """`count` keys in order behind `before` and ahead of `after`, about as short as can be."""
     if after is None:
         return _run(before, count)
+    if before is None:
+        return _run_down(after, count)
     if count == 0:
         return []
     middle = between(before, after)
@@ -39,6 +44,14 @@ def _run(last: str | None, count: int) -> list[str]:
         last = between(last, None)
         keys.append(last)
     return keys
+
+
+def _run_down(first: str, count: int) -> list[str]:
+    keys: list[str] = []
+    for _ in range(count):
+        first = between(None, first)
+        keys.append(first)
+    return keys[::-1]
 
 
 def _between_two(before: str, after: str) -> str:
@@ -61,9 +74,9 @@ def _behind(before: str) -> str:
 
 def _ahead(after: str) -> str:
     whole, fraction = _split(after)
-    if fraction:
+    if fraction and whole != _LOWEST:
         return whole
-    return _previous_whole(whole) or whole + _midpoint("", fraction)
+    return _previous_whole(whole) or _LOWEST + _midpoint("", fraction or None)
 
 
 def _split(key: str) -> tuple[str, str]:
@@ -89,9 +102,10 @@ def _next_whole(whole: str) -> str | None:
 
 
 def _previous_whole(whole: str) -> str | None:
+    """None when only the lowest whole part is left, after 62²⁶ keys."""
     head, digits = whole[0], _add(whole[1:], -1)
     if digits is not None:
-        return head + digits
+        return None if head + digits == _LOWEST else head + digits
     if head == "a":
         return "Z" + DIGITS[-1]
     if head == "A":

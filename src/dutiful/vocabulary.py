@@ -12,11 +12,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     PlainSerializer,
     StringConstraints,
     model_validator,
 )
-from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_before_validator_function
 
 from dutiful.models.when import When, format_time, known_timezones
 
@@ -57,6 +59,16 @@ def _refuse_null(value: Any) -> Any:
     if value is None:
         raise ValueError("must not be null; leave it out to keep it as it is")
     return value
+
+
+class _NotNull:
+    """Takes the null out of `T | None`, which is there for the default alone. As a union of two it would also put
+    pydantic's name of the type into the pointers of errors."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        nullable = handler(source)
+        assert nullable["type"] == "nullable"  # noqa: S101 - it annotates nothing else
+        return no_info_before_validator_function(_refuse_null, nullable["schema"])
 
 
 def _refuse_nul(value: str) -> str:
@@ -106,7 +118,7 @@ EntityId = Annotated[int, BeforeValidator(_require_int), Field(ge=1, le=BIGGEST_
 IdParameter = Annotated[int, Field(ge=1, le=BIGGEST_ID)]
 """An id in a path or query."""
 
-IfSent = Annotated[T | SkipJsonSchema[None], BeforeValidator(_refuse_null)]
+IfSent = Annotated[T | None, _NotNull()]
 """A field of a patch that may be left out, but not be null."""
 
 Text = Annotated[str, AfterValidator(_refuse_nul)]

@@ -13,7 +13,8 @@ from dutiful.errors import NotFound
 from dutiful.models import Token, User
 from dutiful.paging import Order, Slice
 
-TOKENS_IN_ORDER = Order("id", Token.id, Token.id)
+_token_id = Token.__table__.c.id
+TOKENS_IN_ORDER = Order("id", _token_id, _token_id)
 
 
 async def get_user(session: Reader | Writer, actor: Actor) -> User:
@@ -30,14 +31,12 @@ def _own_user(actor: Actor) -> Select[User]:
     return select(User).options(joinedload(User.home)).where(User.id == actor.user_id)
 
 
-async def page_tokens(
-    session: Reader, actor: Actor, wanted: Slice
-) -> tuple[Sequence[Token], str | None]:
+async def page_tokens(session: Reader, actor: Actor, wanted: Slice) -> tuple[Sequence[Token], str | None]:
     return await paging.page(session, _own_tokens(actor), TOKENS_IN_ORDER, wanted)
 
 
 async def get_token(session: Reader, actor: Actor, token_id: int) -> Token:
-    token = await session.scalar(_own_tokens(actor).where(Token.id == token_id))
+    token: Token | None = await session.scalar(_own_tokens(actor).where(Token.id == token_id))
     if token is None:
         raise no_such_token()
     return token

@@ -3,19 +3,16 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, text
 
 from dutiful import clock
-from sqlalchemy import func, select, text
-
 from dutiful.access import Actor
 from dutiful.accounts import queries
 from dutiful.accounts.authentication import hash_secret, new_secret, not_valid
 from dutiful.accounts.schemas import TokenCreate, UserPatch
 from dutiful.changes import account_log
 from dutiful.database.session import Reader, Writer
-from dutiful.errors import NotFound
-from dutiful.errors import invalid
+from dutiful.errors import NotFound, invalid
 from dutiful.models import Scope, Token, User
 from dutiful.versions import Expected
 from dutiful.workspaces.service import create_personal_workspace
@@ -94,7 +91,7 @@ async def create_token(
     return token, secret
 
 
-async def revoke_token(session: Writer, actor: Actor, token_id: int) -> None:
+async def revoke_own_token(session: Writer, actor: Actor, token_id: int) -> None:
     """The row goes, so no later request can use it. Any token may revoke itself; others need the scope for it."""
     if token_id != actor.token_id:
         actor.require_scope(Scope.ADMIN)
@@ -157,13 +154,13 @@ async def change_user(session: Writer, user: User, changes: Mapping[str, str]) -
     for name, value in changes.items():
         setattr(user, name, value)
     await session.flush()
-    events.record(session, user.id, None, "user.updated", fields=sorted(changes))
+    account_log.record(session, user.id, None, "user.updated", fields=sorted(changes))
 
 
 async def set_password(session: Writer, user: User, password_hash: str) -> None:
     user.password_hash = password_hash
     await session.flush()
-    events.record(session, user.id, None, "password.set")
+    account_log.record(session, user.id, None, "password.set")
 
 
 async def all_tokens(session: Reader) -> Sequence[tuple[Token, User]]:
@@ -176,5 +173,5 @@ async def revoke_token(session: Writer, token_id: int) -> Token:
     if token is None:
         raise NotFound(f"There is no token {token_id}. See: dutiful token list")
     await session.delete(token)
-    events.record(session, token.user_id, None, "token.revoked", token_id=token.id, name=token.name)
+    account_log.record(session, token.user_id, None, "token.revoked", token_id=token.id, name=token.name)
     return token

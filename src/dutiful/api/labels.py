@@ -8,10 +8,10 @@ from dutiful.access import get
 from dutiful.api.deps import CurrentActor, Db, IfMatch, ReadDb, WantedSlice
 from dutiful.api.headers import created, tagged
 from dutiful.api.transaction import TransactionRoute
-from dutiful.models import Label
 from dutiful.labels import queries, service
 from dutiful.labels.queries import LabelFilter
 from dutiful.labels.schemas import LabelCreate, LabelOut, LabelPatch
+from dutiful.models import Label
 from dutiful.vocabulary import IdParameter, Page
 
 router = APIRouter(prefix="/labels", tags=["labels"], route_class=TransactionRoute)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from dutiful.api import batch, imports, tasks
+from dutiful.api import batch, changes, imports, labels, members, projects, sections, tasks, tokens, users, workspaces
 
 
 def api_router() -> APIRouter:
@@ -10,4 +10,12 @@ def api_router() -> APIRouter:
     router.include_router(tasks.router)
     router.include_router(batch.router)
     router.include_router(imports.router)
+    router.include_router(projects.router)
+    router.include_router(sections.router)
+    router.include_router(labels.router)
+    router.include_router(users.router)
+    router.include_router(tokens.router)
+    router.include_router(workspaces.router)
+    router.include_router(members.router)
+    router.include_router(changes.router)
     return router

@@ -40,4 +40,4 @@ async def get_token(token_id: IdParameter, db: ReadDb, actor: CurrentActor) -> T
 @router.delete("/{token_id}", status_code=204)
 async def revoke_token(token_id: IdParameter, db: Db, actor: SignedInActor) -> None:
     """Any token may revoke itself; revoking another takes the scope `admin`."""
-    await service.revoke_token(db, actor, token_id)
+    await service.revoke_own_token(db, actor, token_id)

@@ -21,7 +21,7 @@ from dutiful.api.headers import etag_matches
 from dutiful.changes.cursor import encode_cursor
 from dutiful.changes.journal import positions
 from dutiful.database.failures import is_disconnect
-from dutiful.database.session import Database, Reader, Rollback, Writer, run_before_commit
+from dutiful.database.session import Database, Reader, Rollback, Writer, outcome_unknown, run_before_commit
 from dutiful.errors import Unavailable
 from dutiful.settings import Settings
 
@@ -39,15 +39,21 @@ class TransactionRoute(APIRoute):
             settings: Settings = request.app.state.settings
             # Read before anything is held: a slow upload costs no connection.
             await request.body()
+            deadline = asyncio.timeout(settings.request_timeout)
             try:
-                async with asyncio.timeout(settings.request_timeout):
+                async with deadline:
                     return await run(request, inner)
             except TimeoutError as error:
-                raise Unavailable(
-                    "The request took too long and was given up. Try again in a moment."
-                ) from error
+                if not deadline.expired():
+                    raise
+                # A write may have been given up while it was being committed.
+                raise (outcome_unknown() if run is _write else _too_slow()) from error
 
         return handle
+
+
+def _too_slow() -> Unavailable:
+    return Unavailable("The request took too long and was given up. Try again in a moment.")
 
 
 async def _read(request: Request, inner: Handler) -> Response:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Self
 
 import dutiful
 from dutiful.cli.client import CliError
@@ -60,7 +61,7 @@ class _Workers:
         self._listener = listener
         self._workers: list[_Worker] = []
 
-    def __enter__(self) -> "_Workers":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,9 +112,7 @@ class _Worker:
             # Ctrl-C in the terminal is for the parent, which ends its workers in order.
             start_new_session=True,
         )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._stdin, self._stdout = _pipe(self._process.stdin), _pipe(self._process.stdout)
         os.set_blocking(self._stdout.fileno(), False)
         self._is_ready = False
         with contextlib.suppress(BrokenPipeError):
@@ -147,3 +146,9 @@ class _Worker:
     def close(self) -> None:
         self._stdin.close()
         self._stdout.close()
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise AssertionError("Popen was asked for a pipe")
+    return stream

@@ -128,7 +128,7 @@ def commit_was_sent(error: DBAPIError) -> bool:
 
 def outcome_unknown() -> Unavailable:
     return Unavailable(
-        "The connection to the database broke while the change was being committed, so it may or may not be stored. "
+        "The database did not answer while the change was being committed, so it may or may not be stored. "
         "Look before you send it again, or send changes with an Idempotency-Key: those are safe to repeat.",
         code="outcome_unknown",
     )

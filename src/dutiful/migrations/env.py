@@ -6,6 +6,7 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.script import Script
 
 from dutiful.database.types import AwareDateTime, RankedEnum
 from dutiful.models import Base
@@ -25,7 +26,7 @@ def tell(
 ) -> None:
     verb = "Applied" if step.is_upgrade else "Took back"
     script = step.up_revision
-    if script is not None:
+    if isinstance(script, Script):
         context.config.attributes["say"](f"{verb} migration {script.revision}: {script.doc}")
 
 

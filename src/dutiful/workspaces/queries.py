@@ -15,8 +15,9 @@ from dutiful.errors import NotFound
 from dutiful.models import Member, Role, User, Workspace
 from dutiful.paging import Order, Slice
 
-WORKSPACES_IN_ORDER = Order("id", Workspace.id, Member.id)
-MEMBERS_IN_ORDER = Order("id", Member.id, Member.id)
+_member_id = Member.__table__.c.id
+WORKSPACES_IN_ORDER = Order("id", Workspace.__table__.c.id, _member_id)
+MEMBERS_IN_ORDER = Order("id", _member_id, _member_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ async def get(session: Reader | Writer, actor: Actor, workspace_id: int) -> Seen
 
 async def get_membership(session: Reader | Writer, actor: Actor, workspace_id: int) -> Member:
     """The actor's own, with the workspace."""
-    member = await session.scalar(_memberships(actor).where(Workspace.id == workspace_id))
+    member: Member | None = await session.scalar(_memberships(actor).where(Workspace.id == workspace_id))
     if member is None:
         raise access.not_found(Workspace)
     return member
@@ -83,7 +84,9 @@ async def page_members(
 
 
 async def get_member(session: Reader | Writer, actor: Actor, workspace_id: int, user_id: int) -> Member:
-    member = await session.scalar(_members(actor, workspace_id).where(Member.user_id == user_id))
+    member: Member | None = await session.scalar(
+        _members(actor, workspace_id).where(Member.user_id == user_id)
+    )
     if member is None:
         raise no_such_member()
     return member
@@ -141,4 +144,4 @@ async def homes_of_members(session: Writer, workspace_id: int) -> dict[int, int]
         .join(Workspace, Workspace.personal_of == Member.user_id)
         .where(Member.workspace_id == workspace_id)
     )
-    return {user_id: home for user_id, home in await session.execute(statement)}
+    return dict((await session.execute(statement)).tuples().all())

@@ -380,7 +380,6 @@ def upgrade() -> None:
         ["project_id", "section_id", "parent_id", "position"],
         unique=True,
         postgresql_nulls_not_distinct=True,
-        postgresql_where=sa.text("deleted_at IS NULL"),
     )
     op.create_table(
         "import_records",

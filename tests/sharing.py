@@ -1,0 +1,35 @@
+"""Workspaces with several people in them."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from dutiful.database.session import Database
+from dutiful.models import AccountEvent
+from tests.people import Person
+
+
+async def share(owner: Person, *others: Person, role: str = "editor", name: str = "Flat") -> int:
+    """A new workspace of the owner's with the others in it."""
+    workspace = await owner.make("/workspaces", name=name)
+    for other in others:
+        await owner.make(f"/workspaces/{workspace['id']}/members", email=other.email, role=role)
+    return int(workspace["id"])
+
+
+async def journal(person: Person, workspace_id: int) -> list[Any]:
+    """All changes of a workspace."""
+    response = await person.get(f"/workspaces/{workspace_id}/changes", params={"limit": 1000})
+    assert response.status_code == 200, response.text
+    items: list[Any] = response.json()["items"]
+    return items
+
+
+async def verbs(person: Person, workspace_id: int) -> list[str]:
+    return [change["verb"] for change in await journal(person, workspace_id)]
+
+
+async def account_events(database: Database, person: Person) -> list[AccountEvent]:
+    statement = select(AccountEvent).where(AccountEvent.user_id == person.user_id).order_by(AccountEvent.id)
+    async with database.read() as session:
+        return list(await session.scalars(statement))
