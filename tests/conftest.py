@@ -5,7 +5,9 @@ thirteen tables after each test took longer than the tests, and hid what one lef
 """
 
 import itertools
+import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -15,6 +17,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import URL, make_url
+from tests.people import Person, make_person
 
 from dutiful.app import create_app
 from dutiful.database.embedded import EmbeddedPostgres
@@ -22,14 +25,29 @@ from dutiful.database.engine import create_engine
 from dutiful.database.session import Database
 from dutiful.models import Base
 from dutiful.settings import Settings
-from tests.people import Person, make_person
 
 # The tests' data may be lost with the power; the promises about that are tested on clusters of their own.
-FAST_AND_UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "150"}
+FAST_AND_UNSAFE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "150",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", choices=["16", "18"], default="18", help="major version to test against")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the tests that are about another kind of user or machine than this."""
+    senseless = {"as_user" if os.geteuid() == 0 else "as_root"} | (
+        set() if sys.platform == "linux" else {"linux"}
+    )
+    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in senseless)]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")

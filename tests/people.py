@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
+from sqlalchemy import select
 
 from dutiful.access import Actor
 from dutiful.accounts import service as accounts
 from dutiful.database.session import Database, Writer
 from dutiful.models import Scope, User, Workspace
-from sqlalchemy import select
 
 API = "/api/v1"
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from sqlalchemy import select
+from tests.people import Person
 
 from dutiful.database.session import Database
 from dutiful.models import AccountEvent
-from tests.people import Person
 
 
 async def share(owner: Person, *others: Person, role: str = "editor", name: str = "Flat") -> int:

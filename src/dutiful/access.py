@@ -124,7 +124,9 @@ async def find_workspaces(
 ) -> set[int]:
     """The workspaces of the things named by id, as far as the actor sees them. One statement."""
     selects = [
-        select(workspace_of(thing)).where(thing.id.in_(ids), workspace_of(thing).in_(visible_workspaces(actor)))
+        select(workspace_of(thing)).where(
+            thing.id.in_(ids), workspace_of(thing).in_(visible_workspaces(actor))
+        )
         for thing, ids in named.items()
         if ids
     ]

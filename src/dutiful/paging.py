@@ -8,7 +8,8 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
 import orjson
@@ -58,25 +59,39 @@ class Order:
     def _decode(self, cursor: str) -> tuple[Any, int]:
         try:
             name, key, row_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            return self._parse(name, key), _as_id(row_id)
-        except (binascii.Error, ValueError, TypeError) as error:
+            if name != self.name:
+                raise ValueError("a cursor of another order")
+            return _as_key(key, self.key.type.python_type), _as_id(row_id)
+        except (binascii.Error, ValueError, TypeError, OverflowError) as error:
             raise invalid(
                 "/cursor", "is not a cursor of this list in this order; start again without one"
             ) from error
 
-    def _parse(self, name: Any, key: Any) -> Any:
-        if name != self.name:
-            raise ValueError("a cursor of another order")
-        kind = self.key.type.python_type
-        value = datetime.fromisoformat(key) if issubclass(kind, datetime) else key
-        if not isinstance(value, kind) or (isinstance(value, int) and abs(value) >= 2**63):
-            raise ValueError("a key of another type")
-        return value
+
+def _as_key(value: Any, kind: type[Any]) -> Any:
+    """What `cursor` made text of, as PostgreSQL can take it: whoever sends a cursor may have made it up."""
+    if issubclass(kind, datetime):
+        return _as_moment(value)
+    if issubclass(kind, Enum):
+        return kind(value)
+    if kind is int:
+        return _as_id(value)
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("no text")
+    return value
+
+
+def _as_moment(value: Any) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("a moment without a zone")
+    return moment.astimezone(UTC)
 
 
 def _as_id(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value < 2**63:
-        raise ValueError("not an id")
+    # True is an int as well.
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError("no id")
     return value
 
 

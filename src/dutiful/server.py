@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import uvicorn
 from sqlalchemy import URL
@@ -16,22 +15,10 @@ from sqlalchemy import URL
 from dutiful import logs
 from dutiful.app import create_app
 from dutiful.settings import Settings
-
-DRAIN_SECONDS = 7
-"""For requests to end when the server is told to. A container gets ten in all, and PostgreSQL stops after us."""
+from dutiful.supervisor import DRAIN_SECONDS, Job
 
 _KEEP_ALIVE_SECONDS = 75  # longer than the minute of common proxies, who must be the ones to hang up
 _BACKLOG = 2048
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker must know. It is sent through a pipe: the environment can be read by other programs."""
-
-    settings: Settings
-    database_url: URL | str
-    descriptor: int
-    """Of the listening socket, which the worker inherits."""
 
 
 def run(

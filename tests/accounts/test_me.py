@@ -2,13 +2,13 @@ import json
 from typing import Any
 
 import pytest
-
-from dutiful.database.session import Database, Writer
-from dutiful.models import User
 from tests.conftest import MakePerson
 from tests.people import Person
 from tests.sharing import account_events
 from tests.statements import count_statements
+
+from dutiful.database.session import Database, Writer
+from dutiful.models import User
 
 
 async def test_i_see_my_account_with_my_workspace_and_inbox(ana: Person) -> None:
@@ -74,6 +74,7 @@ async def test_a_stale_change_of_my_account_is_told_the_current_one(ana: Person)
         ({"timezone": "Mars/Olympus"}, "/timezone"),
         ({"week_start": 8}, "/week_start"),
         ({"week_start": None}, "/week_start"),
+        ({"week_start": True}, "/week_start"),
         ({"name": " "}, "/name"),
         ({"name": "a\x00b"}, "/name"),
         ({"name": "\ud800"}, "/name"),

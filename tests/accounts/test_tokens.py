@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from tests.people import Person
+from tests.sharing import account_events
+from tests.statements import count_statements
 
 from dutiful import clock
 from dutiful.database.session import Database, Writer
 from dutiful.models import Token
-from tests.people import Person
-from tests.sharing import account_events
-from tests.statements import count_statements
 
 
 async def test_a_new_token_shows_its_secret_once(ana: Person) -> None:

@@ -125,6 +125,15 @@ def test_a_short_text_is_not_cut_for_a_long_one_beside_it() -> None:
     assert table(columns, rows, Look(width=20))[1] == "abcde  xxxxxxxxxxxx…"
 
 
+def test_a_title_keeps_more_than_what_is_beside_it() -> None:
+    task = make(title="t" * 99, label_ids=[1, 2])
+    names = Names({1: "p" * 99}, {1: "l" * 99, 2: "k" * 99})
+    heading = task_table([task], names, Look(width=100))[0]
+    assert heading.index("PROJECT") - heading.index("TITLE") > 2 * (
+        heading.index("LABELS") - heading.index("PROJECT")
+    )
+
+
 def test_subtasks_stand_below_their_parent() -> None:
     tasks = [make(1, "Trip"), make(2, "Bread"), make(3, "Tickets", parent_id=1), make(4, "Seat", parent_id=3)]
     titles = [line[4:].rstrip() for line in table_titles(tasks)]
@@ -283,7 +292,7 @@ def test_no_field_of_a_task_reaches_the_terminal_raw() -> None:
     lines = [
         *task_table([task], names, Look()),
         *task_sheet(task, [task], names, Look()),
-        task_line(task, names),
+        task_line(task, names.projects[1]),
     ]
     things = [Named(id=1, workspace_id=1, name=f"n{evil}", color=None)]
     assert not any(

@@ -22,8 +22,8 @@ from dutiful.database.embedded.account import find_account
 from dutiful.database.embedded.cluster import Cluster
 from dutiful.datafolder import DataFolder
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-linux = pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc")
+as_root = pytest.mark.as_root
+linux = pytest.mark.linux
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ import httpx
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import URL
 from sqlalchemy.pool import QueuePool
+from tests.people import Person
 
 from dutiful.app import create_app
 from dutiful.database.session import Database
 from dutiful.settings import Settings
-from tests.people import Person
 
 
 @dataclass(frozen=True)

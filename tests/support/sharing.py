@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from tests.people import Person
+
 from dutiful.database.session import Database, Writer
 from dutiful.models import Role, Workspace
 from dutiful.versions import ANY
 from dutiful.workspaces import service as workspaces
 from dutiful.workspaces.schemas import MemberCreate
-from tests.people import Person
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 
 from dutiful.datafolder import DataFolder, DataFolderError
 
-as_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+as_user = pytest.mark.as_user
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_folder_that_may_not_be_written_is_told(tmp_path: Path) -> None:
         DataFolder(tmp_path / "data").prepare()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no /proc")
+@pytest.mark.linux
 def test_a_place_that_cannot_hold_folders_is_told() -> None:
     with pytest.raises(DataFolderError, match=r"^The data folder /proc/dutiful cannot be used: .+\.$"):
         DataFolder(Path("/proc/dutiful")).prepare()

@@ -6,7 +6,7 @@ from pydantic import Field
 from dutiful.models import Scope
 from dutiful.vocabulary import IfSent, Input, Moment, Name, Output, Patch, TimeZoneName
 
-WeekDay = Annotated[int, Field(ge=1, le=7, description="1 is Monday, 7 is Sunday (ISO 8601).")]
+WeekDay = Annotated[int, Field(strict=True, ge=1, le=7, description="1 is Monday, 7 is Sunday (ISO 8601).")]
 
 
 class UserPatch(Patch):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, func, select, text
+from sqlalchemy.orm import joinedload
 
 from dutiful import clock
 from dutiful.access import Actor
@@ -147,7 +148,7 @@ async def get_user(session: Reader | Writer, email: str) -> User:
 
 
 async def all_users(session: Reader) -> Sequence[User]:
-    return (await session.scalars(select(User).order_by(User.id))).all()
+    return (await session.scalars(select(User).options(joinedload(User.home)).order_by(User.id))).all()
 
 
 async def change_user(session: Writer, user: User, changes: Mapping[str, str]) -> None:
@@ -165,7 +166,7 @@ async def set_password(session: Writer, user: User, password_hash: str) -> None:
 
 async def all_tokens(session: Reader) -> Sequence[tuple[Token, User]]:
     statement = select(Token, User).join(User, User.id == Token.user_id).order_by(Token.id)
-    return (await session.execute(statement)).tuples().all()
+    return (await session.execute(statement)).all()
 
 
 async def revoke_token(session: Writer, token_id: int) -> Token:

@@ -116,7 +116,7 @@ def _as_domain_error(error: Exception) -> DutifulError | None:
         return outcome_unknown()
     known = describe_failure(error)
     if isinstance(known, Unavailable):
-        log.warning("the database failed: %s: %s", type(error).__name__, error)
+        log.warning("the database failed: %s", error.orig if isinstance(error, DBAPIError) else repr(error))
     return known
 
 

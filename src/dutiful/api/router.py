@@ -2,7 +2,19 @@
 
 from fastapi import APIRouter
 
-from dutiful.api import batch, changes, imports, labels, members, projects, sections, tasks, tokens, users, workspaces
+from dutiful.api import (
+    batch,
+    changes,
+    imports,
+    labels,
+    members,
+    projects,
+    sections,
+    tasks,
+    tokens,
+    users,
+    workspaces,
+)
 
 
 def api_router() -> APIRouter:

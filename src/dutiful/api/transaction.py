@@ -8,11 +8,11 @@ a 4xx or 5xx, raised or returned, rolls back. A read runs outside any transactio
 import asyncio
 import uuid
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import DBAPIError
 
 from dutiful.access import Actor
 from dutiful.accounts.authentication import authenticate
@@ -20,7 +20,6 @@ from dutiful.api import idempotency
 from dutiful.api.headers import etag_matches
 from dutiful.changes.cursor import encode_cursor
 from dutiful.changes.journal import positions
-from dutiful.database.failures import is_disconnect
 from dutiful.database.session import Database, Reader, Rollback, Writer, outcome_unknown, run_before_commit
 from dutiful.errors import Unavailable
 from dutiful.settings import Settings
@@ -57,20 +56,12 @@ def _too_slow() -> Unavailable:
 
 
 async def _read(request: Request, inner: Handler) -> Response:
-    try:
-        return await _read_once(request, inner)
-    except DBAPIError as error:
-        if not is_disconnect(error):
-            raise
-        # The pool has dropped its dead connections by now; a read may simply run again.
-        return await _read_once(request, inner)
-
-
-async def _read_once(request: Request, inner: Handler) -> Response:
-    async with _database(request).read() as session:
+    async def work(session: Reader) -> Response:
         request.state.session = session
         request.state.actor = await _authenticate(request, session)
-        response = await inner(request)
+        return await inner(request)
+
+    response = await _database(request).run_read(work)
     tag = response.headers.get("etag")
     if tag is not None and etag_matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers={"ETag": tag})
@@ -78,8 +69,7 @@ async def _read_once(request: Request, inner: Handler) -> Response:
 
 
 async def _write(request: Request, inner: Handler) -> Response:
-    async with _database(request).read() as session:
-        request.state.actor = await _authenticate(request, session)
+    request.state.actor = await _database(request).run_read(partial(_authenticate, request))
     claim = await idempotency.claim_of(request)
 
     async def work(session: Writer) -> Response:

@@ -53,6 +53,8 @@ class Column:
     heading: str
     narrowest: int | None = None
     """None: never cut."""
+    share: int = 1
+    """Of two columns that must give way, one with share 2 stays twice as wide."""
 
 
 def look_of(stream: TextIO) -> Look:
@@ -112,7 +114,7 @@ def task_table(tasks: Sequence[Task], names: Names, look: Look) -> list[str]:
     columns = [
         Column("ID"),
         Column(""),
-        Column("TITLE", 16),
+        Column("TITLE", 16, share=2),
         Column("DUE", len("2026-12-01 17:00…")),
         Column("PRIORITY"),
         Column("PROJECT", 6),
@@ -150,11 +152,11 @@ def _task_row(task: Task, depth: int, names: Names) -> list[Cell]:
     return cells if task["status"] == "open" else [Cell(cell.text, DIM) for cell in cells]
 
 
-def task_line(task: Task, names: Names | None = None) -> str:
+def task_line(task: Task, project: str = "") -> str:
     """One task in a sentence: what was added or changed."""
     parts = [f"{task['id']} {one_line(task['title'])}"]
-    if names is not None:
-        parts.append(one_line(names.project(task)))
+    if project:
+        parts.append(one_line(project))
     if task["due"]:
         parts.append(f"due {when_text(task['due'])}")
     if task["priority"] != "none":
@@ -304,7 +306,7 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], look: Look)
     used = [at for at in range(len(columns)) if any(row[at].text for row in rows)]
     lines = [[Cell(columns[at].heading, DIM) for at in used], *([row[at] for at in used] for row in rows)]
     natural = [max(_width(line[at].text) for line in lines) for at in range(len(used))]
-    widths = _fitted(natural, [columns[at].narrowest for at in used], look.width)
+    widths = _fitted([columns[at] for at in used], natural, look.width)
     paint = _painter(look)
     return [
         GAP.join(_fill(cell, width, paint) for cell, width in zip(line, widths, strict=False)).rstrip()
@@ -312,20 +314,18 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], look: Look)
     ]
 
 
-def _fitted(widths: list[int], narrowest: Sequence[int | None], room: int | None) -> list[int]:
+def _fitted(columns: Sequence[Column], widths: list[int], room: int | None) -> list[int]:
     """Takes from the widest column that may still give, until the row has room."""
     if room is None:
         return widths
-    smallest = [
-        width if least is None else min(width, least) for width, least in zip(widths, narrowest, strict=True)
-    ]
+    smallest = [min(width, column.narrowest or width) for column, width in zip(columns, widths, strict=True)]
     shown = len(widths)
     while shown > 1 and _row_width(smallest[:shown]) > room:
         shown -= 1
     widths, smallest = widths[:shown], smallest[:shown]
     while _row_width(widths) > room and widths != smallest:
         giving = [at for at, width in enumerate(widths) if width > smallest[at]]
-        widths[max(giving, key=widths.__getitem__)] -= 1
+        widths[max(giving, key=lambda at: widths[at] / columns[at].share)] -= 1
     return widths
 
 

@@ -15,10 +15,10 @@ from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from dutiful import __version__, logs, server
+from dutiful import __version__, logs
 from dutiful.accounts import service as accounts
 from dutiful.accounts.authentication import authenticate
-from dutiful.cli import instance, supervisor
+from dutiful.cli import instance
 from dutiful.cli.client import CliError
 from dutiful.cli.here import local_timezone
 from dutiful.database import migrate
@@ -29,8 +29,10 @@ from dutiful.errors import Unauthenticated
 from dutiful.logs import say
 from dutiful.models import Scope
 from dutiful.settings import Settings, load_settings
+from dutiful.supervisor import Job, Workers
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_BACKLOG = 2048
 
 
 def register(app: typer.Typer) -> None:
@@ -63,10 +65,16 @@ def serve(
         folder = _hold_folder(stack, settings)
         listener = stack.enter_context(_bound_socket(settings))
         say(f"Dutiful {__version__}")
+        crew = _crew(stack, settings, listener, reload=reload)
         url = stack.enter_context(_database(settings))
         settings = _with_secret_key(settings, folder)
         instance.run(settings, url, lambda engine: _prepare(engine, settings, folder))
-        _run(settings, url, listener, folder, reload=reload)
+        on_ready = _listen(settings, listener, folder)
+        if crew is not None:
+            crew.run(Job(settings, url, listener.fileno()), on_ready, reload=reload)
+        from dutiful import server  # noqa: PLC0415 - the parent of workers need not load the application
+
+        server.run(settings, url, listener, on_ready)
     say("Stopped.")
 
 
@@ -196,14 +204,18 @@ async def _new_owner_token(session: Writer) -> str:
 # --- serving ----------------------------------------------------------------------------------------------------------
 
 
-def _run(
-    settings: Settings,
-    url: URL | str,
-    listener: socket.socket,
-    folder: DataFolder | None,
-    *,
-    reload: bool,
-) -> None:
+def _crew(stack: ExitStack, settings: Settings, listener: socket.socket, *, reload: bool) -> Workers | None:
+    """None: this process is to do the work itself."""
+    if settings.workers == 1 and not reload:
+        return None
+    return stack.enter_context(Workers(1 if reload else settings.workers, listener))
+
+
+def _listen(settings: Settings, listener: socket.socket, folder: DataFolder | None) -> Callable[[], None]:
+    """What to do when the server answers."""
+    with _clear_socket_errors(settings):
+        # Of two servers that start at the same time, both may bind; only one may listen.
+        listener.listen(_BACKLOG)
     address = _address(listener)
 
     def on_ready() -> None:
@@ -211,16 +223,7 @@ def _run(
             folder.announce(address)
         say(f"Dutiful is ready at {address}")
 
-    with _clear_socket_errors(settings):
-        # Of two servers that start at the same time, both may bind; only one may listen.
-        listener.listen()
-    job = server.Job(settings, url, listener.fileno())
-    if reload:
-        supervisor.run_reloading(job, listener, on_ready)
-    elif settings.workers > 1:
-        supervisor.run(job, settings.workers, listener, on_ready)
-    else:
-        server.run(settings, url, listener, on_ready)
+    return on_ready
 
 
 def _address(listener: socket.socket) -> str:

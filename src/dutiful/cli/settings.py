@@ -5,6 +5,22 @@ from typing import Annotated
 
 import typer
 
-from dutiful.cli.output import Cell, Column, look_of, print_json, print_table
+from dutiful.cli.output import print_json
+from dutiful.cli.rows import print_rows
 from dutiful.settings import describe, load_settings
 
+
+def register(app: typer.Typer) -> None:
+    app.command("settings")(show_settings)
+
+
+def show_settings(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show the settings in force and where each came from.
+
+    Secrets are masked. Set them in the environment or in a file named .env.
+    """
+    rows = describe(load_settings())
+    if as_json:
+        print_json([asdict(row) for row in rows])
+    else:
+        print_rows(["NAME", "VALUE", "SOURCE"], [(row.name, row.value, row.source) for row in rows])

@@ -90,10 +90,10 @@ def add(
     body: dict[str, Any] = {"title": " ".join(title), **_given(priority=priority, parent_id=parent)}
     body |= _given(labels_add=label, description=_text(description), due=_due(due, timezone))
     with connect(server) as client:
-        if project is not None:
-            body["project_id"] = _named(client, "project", project)["id"]
-        task = client.write("POST", "tasks", body)
-        _say("Added", task, as_json=as_json)
+        place = None if project is None else _named(client, "project", project)
+        if place is not None:
+            body["project_id"] = place["id"]
+        _say("Added", client.write("POST", "tasks", body), place, as_json=as_json)
 
 
 def list_tasks(
@@ -179,9 +179,10 @@ def edit(
     if not changes and project is None:
         raise typer.BadParameter("nothing to change; see: dutiful edit --help")
     with connect(server) as client:
-        if project is not None:
-            changes["project_id"] = _named(client, "project", project)["id"]
-        _say("Changed", client.write("PATCH", f"tasks/{task_id}", changes), as_json=as_json)
+        place = None if project is None else _named(client, "project", project)
+        if place is not None:
+            changes["project_id"] = place["id"]
+        _say("Changed", client.write("PATCH", f"tasks/{task_id}", changes), place, as_json=as_json)
 
 
 def done(task_ids: TaskIds, server: ServerOption = None, as_json: JsonOption = False) -> None:
@@ -260,11 +261,11 @@ def _by_id(error: Refused, ids: Sequence[int]) -> str:
     )
 
 
-def _say(word: str, task: Task, *, as_json: bool) -> None:
+def _say(word: str, task: Task, project: Named | None, *, as_json: bool) -> None:
     if as_json:
         print_json(task)
     else:
-        print_lines([f"{word} {output.task_line(task)}"])
+        print_lines([f"{word} {output.task_line(task, project['name'] if project else '')}"])
 
 
 def _list_named(kind: Literal["projects", "labels"], server: str | None, *, as_json: bool) -> None:

@@ -14,6 +14,8 @@ def create_engine(settings: Settings, url: URL | str) -> AsyncEngine:
     return create_async_engine(
         url,
         echo=settings.db_echo,
+        # What people write, and the hashes of their tokens, have no place in a log.
+        hide_parameters=True,
         pool_size=settings.db_pool_size,
         max_overflow=settings.db_max_overflow,
         pool_timeout=settings.db_pool_timeout,

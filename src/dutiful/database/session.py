@@ -53,6 +53,19 @@ class Database:
         self._readers = async_sessionmaker(autocommit, sync_session_class=_ReadOnlySession, autoflush=False)
         self._writers = async_sessionmaker(engine, expire_on_commit=False)
 
+    async def run_read(self, work: Callable[[Reader], Awaitable[T]]) -> T:
+        """Runs `work` on a read session; once more if it met a dead connection, of which the pool is rid by then."""
+        try:
+            return await self._read_once(work)
+        except DBAPIError as error:
+            if not is_disconnect(error):
+                raise
+        return await self._read_once(work)
+
+    async def _read_once(self, work: Callable[[Reader], Awaitable[T]]) -> T:
+        async with self.read() as session:
+            return await work(session)
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reader]:
         async with self._readers() as session:

@@ -18,13 +18,20 @@ class AwareDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[datetime]:
+        return datetime
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is not None and value.tzinfo is None:
             raise TypeError(f"a time zone is needed: {value!r}")
         return value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
+        if value is None:
+            return None
+        # asyncpg gives ±infinity as the first and last moment there is, without a zone.
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class RankedEnum(TypeDecorator[StrEnum]):
@@ -37,6 +44,10 @@ class RankedEnum(TypeDecorator[StrEnum]):
         super().__init__()
         self.words = words
         self._ranked = list(words)
+
+    @property
+    def python_type(self) -> type[StrEnum]:
+        return self.words
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> int | None:
         return None if value is None else self._ranked.index(value)

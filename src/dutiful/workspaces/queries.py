@@ -144,4 +144,4 @@ async def homes_of_members(session: Writer, workspace_id: int) -> dict[int, int]
         .join(Workspace, Workspace.personal_of == Member.user_id)
         .where(Member.workspace_id == workspace_id)
     )
-    return dict((await session.execute(statement)).tuples().all())
+    return dict((await session.execute(statement)).all())

@@ -8,86 +8,98 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, NoReturn, Self
+
+from sqlalchemy import URL
 
 import dutiful
-from dutiful.cli.client import CliError
 from dutiful.logs import say
-from dutiful.server import DRAIN_SECONDS, Job
+from dutiful.settings import Settings
+
+DRAIN_SECONDS = 7
+"""For requests to end when the server is told to. A container gets ten in all, and PostgreSQL stops after us."""
 
 _POLL_SECONDS = 0.1
 _SHORTEST_LIFE_SECONDS = 1.0
 _STOP_SECONDS = DRAIN_SECONDS + 5
 
 
-def run(job: Job, count: int, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Until KeyboardInterrupt. Closes the socket before the workers end, so that nobody waits for an answer there."""
-    with _Workers(job, count, listener) as workers:
-        workers.start()
-        on_ready()
-        while True:
-            time.sleep(_POLL_SECONDS)
-            workers.replace_dead()
+class SupervisorError(Exception):
+    """One line for the person at the terminal."""
 
 
-def run_reloading(job: Job, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """One worker, started again whenever a file of the program changes."""
-    with _Workers(job, 1, listener) as workers:
-        workers.start()
-        on_ready()
-        files = _modified()
-        while True:
-            time.sleep(_POLL_SECONDS)
-            if files != (files := _modified()):
-                say("Files have changed; starting again.")
-                workers.restart()
+@dataclass(frozen=True)
+class Job:
+    """What a worker must know. It is sent through a pipe: the environment can be read by other programs."""
+
+    settings: Settings
+    database_url: URL | str
+    descriptor: int
+    """Of the listening socket, which the worker inherits."""
 
 
-def _modified() -> dict[Path, float]:
-    folder = Path(dutiful.__file__).parent
-    files: dict[Path, float] = {}
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # editors put files in place by renaming others
-            if "__pycache__" not in path.parts and path.is_file():
-                files[path] = path.stat().st_mtime
-    return files
+class Workers:
+    """They load the program while the parent still prepares the database, and wait for their job."""
 
-
-class _Workers:
-    def __init__(self, job: Job, count: int, listener: socket.socket) -> None:
-        self._job = pickle.dumps(job)
+    def __init__(self, count: int, listener: socket.socket) -> None:
         self._count = count
         self._listener = listener
+        self._job = b""
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
+        self._workers = [_Worker(self._listener) for _ in range(self._count)]
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._listener.close()
         self._stop()
 
-    def start(self) -> None:
-        self._workers = [self._new() for _ in range(self._count)]
+    def run(self, job: Job, on_ready: Callable[[], None], *, reload: bool) -> NoReturn:
+        """Until KeyboardInterrupt."""
+        self._job = pickle.dumps(job)
+        try:
+            self._start()
+            on_ready()
+            if reload:
+                self._restart_on_changes()
+            while True:
+                time.sleep(_POLL_SECONDS)
+                self._replace_dead()
+        finally:
+            # First of all, so that nobody gets into the queue of a socket that no worker serves any more.
+            self._listener.close()
+            self._stop()
+
+    def _start(self) -> None:
+        for worker in self._workers:
+            worker.send(self._job)
         while not all(worker.is_ready() for worker in self._workers):
             if any(worker.has_ended() for worker in self._workers):
-                raise CliError("A worker ended before it was ready.")
+                raise SupervisorError("A worker ended before it was ready.")
             time.sleep(_POLL_SECONDS / 5)
 
-    def replace_dead(self) -> None:
+    def _replace_dead(self) -> None:
         for at, worker in enumerate(self._workers):
             if worker.has_ended() and worker.age > _SHORTEST_LIFE_SECONDS:
                 say(f"Worker {worker.pid} died; starting another.")
                 worker.close()
                 self._workers[at] = self._new()
 
-    def restart(self) -> None:
-        self._stop()
-        self._workers = [self._new() for _ in range(self._count)]
+    def _restart_on_changes(self) -> NoReturn:
+        files = _modified()
+        while True:
+            time.sleep(_POLL_SECONDS)
+            if files != (files := _modified()):
+                say("Files have changed; starting again.")
+                self._stop()
+                self._workers = [self._new() for _ in range(self._count)]
 
     def _new(self) -> "_Worker":
-        return _Worker(self._job, self._listener)
+        worker = _Worker(self._listener)
+        worker.send(self._job)
+        return worker
 
     def _stop(self) -> None:
         for worker in self._workers:
@@ -96,12 +108,13 @@ class _Workers:
         for worker in self._workers:
             worker.wait_until(deadline)
             worker.close()
+        self._workers = []
 
 
 class _Worker:
     """A process of `dutiful.server`. Its stdin is the thread its life hangs on: it ends when that is closed."""
 
-    def __init__(self, job: bytes, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket) -> None:
         self._began = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "dutiful.server"],
@@ -115,8 +128,6 @@ class _Worker:
         self._stdin, self._stdout = _pipe(self._process.stdin), _pipe(self._process.stdout)
         os.set_blocking(self._stdout.fileno(), False)
         self._is_ready = False
-        with contextlib.suppress(BrokenPipeError):
-            self._stdin.write(job)
 
     @property
     def pid(self) -> int:
@@ -125,6 +136,10 @@ class _Worker:
     @property
     def age(self) -> float:
         return time.monotonic() - self._began
+
+    def send(self, job: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it has ended, which is found elsewhere
+            self._stdin.write(job)
 
     def is_ready(self) -> bool:
         self._is_ready = self._is_ready or bool(self._stdout.read(16))
@@ -152,3 +167,13 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
     if stream is None:
         raise AssertionError("Popen was asked for a pipe")
     return stream
+
+
+def _modified() -> dict[Path, float]:
+    """The program's files and when they were written."""
+    files: dict[Path, float] = {}
+    for path in Path(dutiful.__file__).parent.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # editors put files in place by renaming others
+            if "__pycache__" not in path.parts and path.is_file():
+                files[path] = path.stat().st_mtime
+    return files
