@@ -20,10 +20,10 @@ from sqlalchemy import URL, make_url
 from tests.people import Person, make_person
 
 from dutiful.app import create_app
+from dutiful.database import migrate
 from dutiful.database.embedded import EmbeddedPostgres
 from dutiful.database.engine import create_engine
 from dutiful.database.session import Database
-from dutiful.models import Base
 from dutiful.settings import Settings
 
 # The tests' data may be lost with the power; the promises about that are tested on clusters of their own.
@@ -83,8 +83,7 @@ def settings() -> Settings:
 async def database_url(postgres: EmbeddedPostgres, settings: Settings) -> URL:
     url = make_url(postgres.url)
     engine = create_engine(settings, url)
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
+    await migrate.upgrade(engine)
     await engine.dispose()
     return url
 

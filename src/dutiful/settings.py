@@ -241,29 +241,29 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=64)
     """Server processes."""
     base_url: Origin | None = None
-    """Address under which people reach the server, such as https://tasks.example.org."""
+    """Address under which people reach the server, such as https://tasks.example.org (not used yet)."""
     trusted_proxies: Networks = ()
     """Addresses or networks of proxies whose X-Forwarded-* headers are believed."""
     cors_origins: Origins = ()
     """Origins of other web pages that may call the API from a browser; * for any."""
     sign_up: SignUp = "closed"
-    """Whether strangers may make themselves an account: open or closed."""
+    """Whether strangers may make themselves an account: open or closed (not used yet)."""
     max_body_bytes: int = Field(default=10 * 1024 * 1024, ge=1024, le=1024**3)
     """Largest request body, in bytes."""
     rate_limit: RateLimit = 600
-    """Requests a minute for each user and each address, or off."""
+    """Requests a minute for each user and each address, or off (not used yet)."""
     log_level: LogLevel = "info"
     """Least important messages to log: debug, info, warning or error."""
     log_format: LogFormat = "console"
     """Form of the log: console for people, json for programs."""
     changes_retention_days: int = Field(default=365, ge=1, le=36500)
-    """Days for which the journal of changes is kept."""
+    """Days for which the journal of changes is kept (not used yet)."""
     trash_days: int = Field(default=30, ge=1, le=3650)
-    """Days for which deleted things can be restored."""
+    """Days for which deleted things can be restored (not used yet)."""
     idempotency_hours: int = Field(default=72, ge=1, le=720)
-    """Hours for which the answer to an Idempotency-Key is kept."""
+    """Hours for which the answer to an Idempotency-Key is kept (not used yet)."""
     smtp_url: SmtpUrl | None = None
-    """Mail server to send through, as smtp://user:password@host:587 or smtps://."""
+    """Mail server to send through, as smtp://user:password@host:587 or smtps:// (not used yet)."""
     postgres_account: AccountName | None = None
     """Account of this machine that runs the private PostgreSQL when the server is started by root (else: dutiful, postgres or nobody, the first that exists)."""
     db_pool_size: int = Field(default=10, ge=1, le=1000)

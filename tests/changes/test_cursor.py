@@ -23,10 +23,9 @@ def test_a_cursor_needs_no_escaping_in_a_url(positions: dict[int, int]) -> None:
 def test_any_other_text_is_refused_or_read_as_positions(text: str) -> None:
     try:
         positions = decode_cursor(text)
-    except Invalid as error:
-        assert error.faults[0].pointer == "/after"
-    else:
-        assert all(0 < key < 2**63 and 0 <= seq < 2**63 for key, seq in positions.items())
+    except Invalid:
+        return
+    assert all(0 < key < 2**63 and 0 <= seq < 2**63 for key, seq in positions.items())
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "é", "djI6MS4x", "djE6MC4x", "djE6MS4", "a" * 5000])

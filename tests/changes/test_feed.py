@@ -2,14 +2,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, text, update
-
-from dutiful.changes.cursor import decode_cursor, encode_cursor
-from dutiful.database.session import Database, Writer
-from dutiful.models import Change
 from tests.conftest import MakePerson
 from tests.people import Person
 from tests.sharing import share
 from tests.statements import count_statements
+
+from dutiful.changes.cursor import decode_cursor, encode_cursor
+from dutiful.database.session import Database, Writer
+from dutiful.models import Change
 
 BIRTH = ["workspace.created", "member.added", "project.created"]
 

@@ -1,4 +1,5 @@
 import base64
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -74,8 +75,10 @@ def test_a_cursor_of_another_order_is_refused() -> None:
     assert [fault.pointer for fault in caught.value.faults] == ["/cursor"]
 
 
-FORGED_KEYS = [True, 1.5, None, [], {}, -1, 2**63, "\0", "no moment", "2026-01-01T00:00:00"]
-FORGED_KEYS += ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "10000-01-01T00:00:00Z"]
+FORGED_KEYS: list[Any] = [
+    *(True, 1.5, None, [], {}, -1, 2**63, "\0", "no moment", "2026-01-01T00:00:00"),
+    *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "10000-01-01T00:00:00Z"),
+]
 
 
 @pytest.mark.parametrize("key", FORGED_KEYS, ids=repr)
@@ -103,10 +106,8 @@ json_values = st.recursive(
 
 @given(st.text() | json_values.map(encode), st.sampled_from(["id", "position", "priority", "updated_at"]))
 def test_whatever_is_sent_as_a_cursor_is_used_or_refused(cursor: str, name: str) -> None:
-    try:
+    with suppress(Invalid):
         order_by(name).behind(cursor)
-    except Invalid:
-        pass
 
 
 # --- the cursor of the feed -------------------------------------------------------------------------------------------
@@ -137,7 +138,7 @@ def plain(text: str) -> str:
         plain("v1:1.-1"),
         plain("v1:1.1.1"),
         plain("v1: 1.1"),
-        plain("v1:١.1"),
+        plain("v1:\N{ARABIC-INDIC DIGIT ONE}.1"),
         plain(f"v1:1.{2**63}"),
         plain(f"v1:{2**63}.1"),
         "ÿ",

@@ -1,15 +1,15 @@
 """The entry: finds the module of the command that was asked for, and loads no other."""
 
-import gc
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from dutiful import __version__
 from dutiful.cli.failures import describe
+from dutiful.cli.loading import quick_imports
 
 # In the order of the help. Each module has `register(app)`, which adds its commands.
 COMMANDS = {
@@ -55,20 +55,13 @@ def _app(arguments: Sequence[str]) -> typer.Typer:
     asked_for = next((word for word in arguments if not word.startswith("-")), "")
     wanted, _ = COMMANDS.get(asked_for, ("", ""))
     if wanted:
-        _load(wanted).register(app)
-    for name, (module, help_line) in COMMANDS.items():
-        if module != wanted:
+        with quick_imports():
+            module = importlib.import_module(wanted)
+        module.register(app)
+    for name, (source, help_line) in COMMANDS.items():
+        if source != wanted:
             app.command(name, help=help_line)(_not_loaded)
     return app
-
-
-def _load(name: str) -> Any:
-    # What is being loaded stays for good; looking through it for garbage takes a fifth of the time.
-    gc.disable()
-    try:
-        return importlib.import_module(name)
-    finally:
-        gc.enable()
 
 
 def _not_loaded() -> None:

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Annotated
@@ -21,6 +21,7 @@ from dutiful.accounts.authentication import authenticate
 from dutiful.cli import instance
 from dutiful.cli.client import CliError
 from dutiful.cli.here import local_timezone
+from dutiful.cli.loading import quick_imports
 from dutiful.database import migrate
 from dutiful.database.embedded import EmbeddedPostgres
 from dutiful.database.session import Database, Writer
@@ -69,12 +70,11 @@ def serve(
         url = stack.enter_context(_database(settings))
         settings = _with_secret_key(settings, folder)
         instance.run(settings, url, lambda engine: _prepare(engine, settings, folder))
-        on_ready = _listen(settings, listener, folder)
-        if crew is not None:
+        if crew is None:
+            _serve_here(settings, url, listener, folder)
+        else:
+            on_ready = _listen(settings, listener, folder)
             crew.run(Job(settings, url, listener.fileno()), on_ready, reload=reload)
-        from dutiful import server  # noqa: PLC0415 - the parent of workers need not load the application
-
-        server.run(settings, url, listener, on_ready)
     say("Stopped.")
 
 
@@ -209,6 +209,15 @@ def _crew(stack: ExitStack, settings: Settings, listener: socket.socket, *, relo
     if settings.workers == 1 and not reload:
         return None
     return stack.enter_context(Workers(1 if reload else settings.workers, listener))
+
+
+def _serve_here(
+    settings: Settings, url: URL | str, listener: socket.socket, folder: DataFolder | None
+) -> None:
+    with quick_imports():
+        # Here and not above: whoever only watches over workers need not load the application.
+        from dutiful import server  # noqa: PLC0415
+    server.run(settings, url, listener, _listen(settings, listener, folder))
 
 
 def _listen(settings: Settings, listener: socket.socket, folder: DataFolder | None) -> Callable[[], None]:
