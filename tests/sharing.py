@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import select
 from tests.people import Person
 
-from dutiful.database.session import Database
-from dutiful.models import AccountEvent
+from dutiful.database.session import Database, Writer
+from dutiful.models import AccountEvent, User
 
 
 async def share(owner: Person, *others: Person, role: str = "editor", name: str = "Flat") -> int:
@@ -33,3 +33,11 @@ async def account_events(database: Database, person: Person) -> list[AccountEven
     statement = select(AccountEvent).where(AccountEvent.user_id == person.user_id).order_by(AccountEvent.id)
     async with database.read() as session:
         return list(await session.scalars(statement))
+
+
+async def disable(database: Database, person: Person) -> None:
+    async def work(session: Writer) -> None:
+        user = await session.get_one(User, person.user_id)
+        user.disabled_at = user.created_at
+
+    await database.write(work)

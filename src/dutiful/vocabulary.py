@@ -77,6 +77,13 @@ def _refuse_nul(value: str) -> str:
     return value
 
 
+def _require_email(value: str) -> str:
+    name, _, domain = value.rpartition("@")
+    if not name or not domain or any(char.isspace() for char in value):
+        raise ValueError("is not an e-mail address")
+    return value
+
+
 def _require_timezone(value: str) -> str:
     if value not in known_timezones():
         raise ValueError("is not a time zone name of the IANA database, such as Europe/Berlin")
@@ -121,9 +128,15 @@ IdParameter = Annotated[int, Field(ge=1, le=BIGGEST_ID)]
 IfSent = Annotated[T | None, _NotNull()]
 """A field of a patch that may be left out, but not be null."""
 
-Text = Annotated[str, AfterValidator(_refuse_nul)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_refuse_nul)]
-Name = Annotated[Line, StringConstraints(max_length=200)]
+NO_NUL = AfterValidator(_refuse_nul)
+# Lengths belong to the string itself: said of a validated one, the error would speak of items.
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NO_NUL]
+Email = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=254),
+    NO_NUL,
+    AfterValidator(_require_email),
+]
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 TimeZoneName = Annotated[str, StringConstraints(max_length=64), AfterValidator(_require_timezone)]
 LocalTime = Annotated[

@@ -1,14 +1,14 @@
+import asyncio
 import json
 from typing import Any
 
 import pytest
 from tests.conftest import MakePerson
 from tests.people import Person
-from tests.sharing import account_events
+from tests.sharing import account_events, disable
 from tests.statements import count_statements
 
-from dutiful.database.session import Database, Writer
-from dutiful.models import User
+from dutiful.database.session import Database
 
 
 async def test_i_see_my_account_with_my_workspace_and_inbox(ana: Person) -> None:
@@ -68,6 +68,22 @@ async def test_a_stale_change_of_my_account_is_told_the_current_one(ana: Person)
     assert (await ana.get("/users/me")).json()["name"] == "Ana Two"
 
 
+async def test_of_many_changes_based_on_one_version_one_wins(ana: Person) -> None:
+    tag = (await ana.get("/users/me")).headers["ETag"]
+    answers = await asyncio.gather(
+        *(ana.patch("/users/me", {"name": str(n)}, headers={"If-Match": tag}) for n in range(10))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 9
+
+
+async def test_changes_of_different_fields_at_once_all_count(ana: Person) -> None:
+    bodies = [{"name": "Ana"}, {"timezone": "Asia/Tokyo"}, {"week_start": 7}]
+    answers = await asyncio.gather(*(ana.patch("/users/me", body) for body in bodies))
+    assert {answer.status_code for answer in answers} == {200}
+    me = (await ana.get("/users/me")).json()
+    assert (me["name"], me["timezone"], me["week_start"], me["version"]) == ("Ana", "Asia/Tokyo", 7, 4)
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -118,11 +134,3 @@ async def test_a_repeated_keyed_change_is_answered_and_not_done_again(
     # Keys are each person's own.
     eva = await new_person("Eva")
     assert (await eva.patch("/users/me", {"name": "Once"}, headers=key)).json()["id"] == eva.user_id
-
-
-async def disable(database: Database, person: Person) -> None:
-    async def work(session: Writer) -> None:
-        user = await session.get_one(User, person.user_id)
-        user.disabled_at = user.created_at
-
-    await database.write(work)

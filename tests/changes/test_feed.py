@@ -205,15 +205,16 @@ async def test_a_position_in_the_future_is_of_another_history(ana: Person) -> No
 
 
 async def test_the_merged_feed_names_what_is_gone_and_how_to_go_on(ana: Person, database: Database) -> None:
-    lost, kept = await share(ana), await share(ana)
-    cursor = encode_cursor({ana.workspace_id: 5, lost: 1, kept: 3})
+    lost, kept, lost_too = await share(ana), await share(ana), await share(ana)
+    cursor = encode_cursor({ana.workspace_id: 6, lost: 1, kept: 3, lost_too: 2})
     await rename(ana, kept, "a")
     await forget(database, lost, up_to=2)
+    await forget(database, lost_too, up_to=3)
     response = await ana.get("/changes", params={"after": cursor})
     problem = response.json()
     assert response.status_code == 410
-    assert problem["workspace_ids"] == [lost]
-    assert str(lost) in problem["detail"]
+    assert problem["workspace_ids"] == [lost, lost_too]
+    assert f"{lost}, {lost_too}" in problem["detail"]
     # What is not lost is not skipped.
     page = await news(ana, problem["next_cursor"])
     assert [change["id"] for change in page["items"]] == [f"{kept}-4"]

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from tests.conftest import MakePerson
 from tests.people import Person
-from tests.sharing import account_events, journal, share, verbs
+from tests.sharing import account_events, disable, journal, share, verbs
 from tests.statements import count_statements
 
 from dutiful.changes.cursor import decode_cursor
@@ -98,6 +98,21 @@ async def test_who_is_not_here_cannot_be_added(ana: Person, body: Any, pointer: 
     response = await ana.post(f"/workspaces/{await share(ana)}/members", body)
     assert response.status_code == 422
     assert pointer in {error["pointer"] for error in response.json()["errors"]}
+
+
+async def test_a_disabled_person_counts_as_absent(ana: Person, bob: Person, database: Database) -> None:
+    path = f"/workspaces/{await share(ana)}/members"
+    await disable(database, bob)
+    refused = await ana.post(path, {"email": bob.email})
+    unknown = await ana.post(path, {"email": "nobody@example.org"})
+    assert (refused.status_code, refused.json()["errors"]) == (422, unknown.json()["errors"])
+
+
+async def test_a_disabled_owner_does_not_take_over(ana: Person, bob: Person, database: Database) -> None:
+    path = f"/workspaces/{await share(ana, bob, role='owner')}/members"
+    await disable(database, bob)
+    assert (await ana.delete(f"{path}/{ana.user_id}")).json()["code"] == "last_owner"
+    assert (await ana.delete(f"{path}/{bob.user_id}")).status_code == 204
 
 
 async def test_nobody_is_added_twice(ana: Person, bob: Person) -> None:

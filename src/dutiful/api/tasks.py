@@ -5,7 +5,7 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from dutiful.access import Actor, get
 from dutiful.api.deps import CurrentActor, Db, IfMatch, ReadDb, WantedSlice
@@ -17,7 +17,7 @@ from dutiful.models import Priority, Status, Task
 from dutiful.tasks import creation, queries, service
 from dutiful.tasks.filters import Sort, TaskFilter
 from dutiful.tasks.schemas import TaskCreate, TaskMove, TaskOut, TaskPatch, TasksMade
-from dutiful.vocabulary import IdParameter, Page, TimeZoneName
+from dutiful.vocabulary import BIGGEST_ID, IdParameter, Moment, Page, TimeZoneName
 
 MOST_IN_A_BATCH = 1000
 
@@ -31,7 +31,14 @@ def _date_or_moment(value: Any) -> Any:
     return TypeAdapter(dt.datetime).validate_python(value) if isinstance(value, str) else value
 
 
-Bound = Annotated[dt.date | dt.datetime, BeforeValidator(_date_or_moment)]
+def _near_enough(value: dt.date) -> dt.date:
+    """Where a zone's offset, or the days a bound is widened by, cannot lead out of the calendar."""
+    if not dt.MINYEAR < value.year < dt.MAXYEAR:
+        raise ValueError("is too far away")
+    return value
+
+
+Bound = Annotated[dt.date | dt.datetime, BeforeValidator(_date_or_moment), AfterValidator(_near_enough)]
 
 
 def get_task_filter(
@@ -45,7 +52,9 @@ def get_task_filter(
     assignee_id: IdParameter | None = None,
     due_before: Annotated[Bound | None, Query(description="Exclusive; a date or a date-time.")] = None,
     due_after: Annotated[Bound | None, Query(description="Inclusive; a date or a date-time.")] = None,
-    updated_after: Annotated[dt.datetime | None, Query(description="Inclusive.")] = None,
+    updated_after: Annotated[
+        Moment | None, Query(description="Inclusive; a date-time with its zone.")
+    ] = None,
     parent_id: IdParameter | None = None,
     q: Annotated[
         str | None, Query(max_length=200, description="Words that title or description contain.")
@@ -61,7 +70,7 @@ def get_task_filter(
         project_id=project_id,
         section_id=section_id,
         parent_id=parent_id,
-        label=int(label) if label is not None and label.isascii() and label.isdigit() else label,
+        label=_id_or_name(label),
         assignee_id=assignee_id,
         status=status,
         priority=priority,
@@ -71,6 +80,11 @@ def get_task_filter(
         q=q,
         sort=sort,
     )
+
+
+def _id_or_name(label: str | None) -> int | str | None:
+    is_id = label is not None and re.fullmatch(r"[0-9]+", label) and int(label) <= BIGGEST_ID
+    return int(label or 0) if is_id else label
 
 
 @router.get("", response_model=Page[TaskOut])

@@ -133,19 +133,19 @@ def _merged(actor: Actor, after: Positions, limit: int) -> Select[Any]:
     """By time, but never out of a workspace's own order, whatever the clocks of several servers say: each change
     counts as no earlier than those before it."""
     here = _positions_table(after)
+    told_at = func.max(Change.at).over(order_by=Change.seq).label("told_at")
     news = (
-        select(Change)
+        select(Change, told_at)
         .where(Change.workspace_id == here.c.workspace_id, Change.seq > here.c.seq)
         .order_by(Change.seq)
         .limit(limit)
         .lateral("news")
     )
-    told_at = func.max(news.c.at).over(partition_by=news.c.workspace_id, order_by=news.c.seq)
     return (
         select(aliased(Change, news))
         .select_from(here.join(news, true()))
         .where(here.c.workspace_id.in_(visible_workspaces(actor)))
-        .order_by(told_at, news.c.workspace_id, news.c.seq)
+        .order_by(news.c.told_at, news.c.workspace_id, news.c.seq)
         .limit(limit)
     )
 
@@ -156,7 +156,5 @@ def _positions_table(positions: Mapping[int, int]) -> TableValuedAlias:
         bindparam(None, list(positions), ARRAY(BigInteger)),
         bindparam(None, list(positions.values()), ARRAY(BigInteger)),
     )
-    table = func.unnest(*arrays).table_valued(
-        column("workspace_id", BigInteger), column("seq", BigInteger), name="here"
-    )
-    return table.render_derived()
+    columns = (column("workspace_id", BigInteger), column("seq", BigInteger))
+    return func.unnest(*arrays).table_valued(*columns).render_derived()

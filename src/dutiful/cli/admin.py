@@ -6,7 +6,7 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from pydantic import AfterValidator, StringConstraints, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from dutiful import clock
 from dutiful.accounts import service as accounts
@@ -18,17 +18,7 @@ from dutiful.cli.output import note, print_json
 from dutiful.cli.rows import print_rows
 from dutiful.database.session import Database, Writer
 from dutiful.models import Scope, Token, User
-from dutiful.vocabulary import Line, Name, TimeZoneName
-
-
-def _require_email(value: str) -> str:
-    name, _, domain = value.rpartition("@")
-    if not name or not domain or any(char.isspace() for char in value):
-        raise ValueError("is not an e-mail address")
-    return value
-
-
-Email = Annotated[Line, StringConstraints(max_length=254), AfterValidator(_require_email)]
+from dutiful.vocabulary import Email, Name, TimeZoneName
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL")]

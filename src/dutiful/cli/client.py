@@ -77,7 +77,8 @@ class Fault:
 
     def __str__(self) -> str:
         where = self.pointer.strip("/").replace("/", ".")
-        return f"{where}: {self.detail}" if where else self.detail
+        # "is needed" goes on with the field's name, "String should ..." starts a sentence.
+        return where + ("" if not where else " " if self.detail[:1].islower() else ": ") + self.detail
 
 
 class Refused(CliError):
@@ -164,8 +165,8 @@ def _checked(url: str) -> str:
 
 # --- asking -----------------------------------------------------------------------------------------------------------
 
-PAUSES = (0.2, 0.5, 1.0, 2.0)
-"""Seconds before each new attempt, unless the server names a longer time."""
+PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds before each new attempt, unless the server names a longer time. A restart of the server fits in."""
 LONGEST_PAUSE = 30.0
 PAGE = 200
 

@@ -145,11 +145,15 @@ def _task_row(task: Task, depth: int, names: Names) -> list[Cell]:
         Cell(STATUS_MARKS[task["status"]].strip()),
         Cell("  " * depth + one_line(task["title"])),
         Cell(when_text(task["due"], short=True), RED if is_overdue(task) else PLAIN),
-        Cell("" if task["priority"] == "none" else task["priority"], PRIORITY_STYLES[task["priority"]]),
+        _priority(task),
         Cell(one_line(names.project(task))),
         Cell(one_line(names.labels_of(task))),
     ]
     return cells if task["status"] == "open" else [Cell(cell.text, DIM) for cell in cells]
+
+
+def _priority(task: Task) -> Cell:
+    return Cell("" if task["priority"] == "none" else task["priority"], PRIORITY_STYLES[task["priority"]])
 
 
 def task_line(task: Task, project: str = "") -> str:
@@ -181,7 +185,7 @@ def _facts(task: Task, names: Names) -> Iterator[tuple[str, Cell]]:
     yield "status", Cell("in the trash" if task["deleted_at"] else task["status"])
     yield "due", Cell(_due_in_full(task["due"]), RED if is_overdue(task) else PLAIN)
     yield "start", Cell(when_text(task["start"]))
-    yield "priority", Cell(task["priority"], PRIORITY_STYLES[task["priority"]])
+    yield "priority", _priority(task)
     yield "project", Cell(f"{one_line(names.project(task))} ({task['project_id']})")
     yield "labels", Cell(one_line(names.labels_of(task)))
     yield "part of", Cell(str(task["parent_id"] or ""))

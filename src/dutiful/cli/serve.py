@@ -45,10 +45,13 @@ def serve(
         str | None, typer.Option(metavar="ADDRESS", help="Address to listen on. [default: 127.0.0.1]")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(metavar="N", help="Port to listen on; 0 for any free one. [default: 8000]")
+        int | None,
+        typer.Option(
+            metavar="N", min=0, max=65535, help="Port to listen on; 0 for any free one. [default: 8000]"
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(metavar="N", help="Number of server processes. [default: 1]")
+        int | None, typer.Option(metavar="N", min=1, max=64, help="Number of server processes. [default: 1]")
     ] = None,
     *,
     reload: Annotated[

@@ -51,7 +51,7 @@ class GivenName:
 
 
 async def look_up(session: Writer, workspace_id: int, names: Collection[str]) -> list[GivenName]:
-    """One for each of `names`."""
+    """One for each of `names`, in their order."""
     if not names:
         return []
     given = func.unnest(literal(list(names), ARRAY(String))).column_valued("given")
@@ -61,7 +61,8 @@ async def look_up(session: Writer, workspace_id: int, names: Collection[str]) ->
         Label.deleted_at.is_(None),
     )
     rows = await session.execute(select(given, func.lower(given), Label.id).join(Label, has_it, isouter=True))
-    return [GivenName(*row) for row in rows]
+    found = {row[0]: GivenName(*row) for row in rows}
+    return [found[name] for name in names]
 
 
 async def tasks_with(session: Writer, label: Label) -> Sequence[Task]:
@@ -78,7 +79,8 @@ async def tasks_with(session: Writer, label: Label) -> Sequence[Task]:
 async def tasks_it_was_on(session: Writer, label: Label) -> Sequence[Task]:
     """Those its deletion took it from, the trash included.
 
-    The journal knows them: their changes follow the label's own, in the same request.
+    The journal knows them, as long as it reaches back to the deletion: their changes follow the label's own, in the
+    same request.
     """
     deletion = _latest_deletion(label).subquery()
     taken_from = select(Change.entity_id).where(

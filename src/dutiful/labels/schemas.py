@@ -3,9 +3,9 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from dutiful.vocabulary import Color, EntityId, IfSent, Input, Line, Output, Patch
+from dutiful.vocabulary import NO_NUL, Color, EntityId, IfSent, Input, Output, Patch
 
-LabelName = Annotated[Line, StringConstraints(max_length=100)]
+LabelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), NO_NUL]
 
 
 class LabelCreate(Input):

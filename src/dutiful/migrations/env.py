@@ -1,24 +1,14 @@
 """Alembic's entry: runs migrations on the connection that `dutiful.database.migrate` hands over, or prints SQL."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from alembic import context
-from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import Script
 
-from dutiful.database.types import AwareDateTime, RankedEnum
+from dutiful.database.migrate import render_item
 from dutiful.models import Base
-
-
-def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]:
-    """Our own types as what the database stores: a migration must not change when they do."""
-    if kind == "type" and isinstance(item, AwareDateTime):
-        return "sa.DateTime(timezone=True)"
-    if kind == "type" and isinstance(item, RankedEnum):
-        return "sa.SmallInteger()"
-    return False
 
 
 def tell(

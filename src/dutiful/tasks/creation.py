@@ -75,9 +75,10 @@ async def _label_ids(
     pointers: Sequence[str],
 ) -> list[list[int]]:
     """The label ids of each item; names are looked up, or made, once for each workspace."""
-    wanted: dict[int, set[int | str]] = defaultdict(set)
+    wanted: dict[int, list[int | str]] = defaultdict(list)
     for item, workspace_id in zip(items, workspace_ids, strict=True):
-        wanted[workspace_id].update(item.label_ids, item.labels_add)
+        # In their order: of two spellings of a new name, the first counts.
+        wanted[workspace_id] += [*item.label_ids, *item.labels_add]
     known = {
         workspace_id: await labels.resolve(session, actor, workspace_id, these)
         for workspace_id, these in sorted(wanted.items())

@@ -6,21 +6,20 @@ from pydantic import Field, StringConstraints
 from dutiful.labels.schemas import LabelName
 from dutiful.models import Priority, Status
 from dutiful.vocabulary import (
+    NO_NUL,
     EntityId,
     IfSent,
     Input,
-    Line,
     Output,
     Patch,
-    Text,
     WhenFields,
     WhenOut,
     WhenPatch,
 )
 
-Title = Annotated[Line, StringConstraints(max_length=500)]
-Description = Annotated[Text, StringConstraints(max_length=50_000)]
-Uid = Annotated[Line, StringConstraints(max_length=255)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), NO_NUL]
+Description = Annotated[str, StringConstraints(max_length=50_000), NO_NUL]
+Uid = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), NO_NUL]
 LabelIds = Annotated[list[EntityId], Field(max_length=100)]
 LabelsDelta = Annotated[list[EntityId | LabelName], Field(max_length=100)]
 

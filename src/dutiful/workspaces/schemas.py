@@ -1,12 +1,7 @@
 from datetime import datetime
-from typing import Annotated
-
-from pydantic import StringConstraints
 
 from dutiful.models import Role
-from dutiful.vocabulary import IfSent, Input, Line, Name, Output, Patch
-
-Email = Annotated[Line, StringConstraints(max_length=254)]
+from dutiful.vocabulary import Email, IfSent, Input, Name, Output, Patch
 
 
 class WorkspaceCreate(Input):
