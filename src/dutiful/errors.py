@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One wrong thing in what was sent. `pointer` is an RFC 6901 JSON pointer into the body."""
+    """One wrong thing in what was sent. `pointer` is an RFC 6901 JSON pointer into the body, or into the query."""
 
     pointer: str
     detail: str
     code: str = "invalid"
+    source: Literal["body", "query"] = "body"
 
     def below(self, prefix: str) -> Self:
         return replace(self, pointer=prefix + self.pointer)
@@ -123,3 +124,8 @@ def named_by(pointer: str) -> Iterator[None]:
         yield
     except NotFound as error:
         raise invalid(pointer, error.detail, error.code) from error
+
+
+def invalid_parameter(name: str, detail: str) -> Invalid:
+    """An `Invalid` about one query parameter."""
+    return Invalid("The request has a value that cannot be used.", Fault(f"/{name}", detail, source="query"))

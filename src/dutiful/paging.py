@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import ColumnElement, Select, literal, tuple_
 
 from dutiful.database.session import Reader, Writer
-from dutiful.errors import invalid
+from dutiful.errors import invalid_parameter
 
 MOST_ITEMS = 200
 MOST_SKIPPED = 10_000
@@ -63,8 +63,8 @@ class Order:
                 raise ValueError("a cursor of another order")
             return _as_key(key, self.key.type.python_type), _as_id(row_id)
         except (binascii.Error, ValueError, TypeError, OverflowError) as error:
-            raise invalid(
-                "/cursor", "is not a cursor of this list in this order; start again without one"
+            raise invalid_parameter(
+                "cursor", "is not a cursor of this list in this order; start again without one"
             ) from error
 
 

@@ -91,6 +91,16 @@ def test_a_schema_of_another_time_is_one_line(database: str, capsys: Capture) ->
         assert said.err.count("\n") == 1
 
 
+def test_a_database_of_another_program_is_one_line_and_left_alone(database: str, capsys: Capture) -> None:
+    execute(database, "CREATE TABLE tasks (title text)")
+    assert dutiful("db", "upgrade") == 1
+    line = capsys.readouterr().err
+    assert "has tables of another program in " in line
+    assert line.count("\n") == 1
+    assert dutiful("db", "current") == 0
+    assert capsys.readouterr().out == "base\n"
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [

@@ -35,7 +35,7 @@ class CommitCuttingProxy:
         async def to_server() -> None:
             nonlocal fault
             while data := await reader.read(65_536):
-                if self.fault is not None and b"COMMIT" in data:
+                if self.fault is not None and b"COMMIT;" in data:
                     fault, self.fault = self.fault, None
                     self.faults_done += 1
                     if fault is Fault.LOSE_REQUEST:

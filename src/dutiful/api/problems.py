@@ -121,7 +121,7 @@ def _as_domain_error(error: Exception) -> DutifulError | None:
 
 
 def _as_member(fault: Fault) -> dict[str, str]:
-    return {"in": "body", "pointer": fault.pointer, "detail": fault.detail, "code": fault.code}
+    return {"in": fault.source, "pointer": fault.pointer, "detail": fault.detail, "code": fault.code}
 
 
 def _headers(error: DutifulError) -> dict[str, str]:
@@ -167,4 +167,6 @@ async def _on_unknown(request: Request, error: Exception) -> Response:
         500,
         "internal_error",
         "Something went wrong in the server; nothing was written. The request id finds it in the log.",
+        # This answer is made outside the middleware that does it for all others.
+        headers={"X-Request-Id": str(request.state.request_id)},
     )

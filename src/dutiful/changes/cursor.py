@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Mapping
 
-from dutiful.errors import invalid
+from dutiful.errors import invalid_parameter
 
 _ENTRY = re.compile(r"([1-9][0-9]{0,18})\.([0-9]{1,19})")
 
@@ -21,7 +21,7 @@ def decode_cursor(cursor: str) -> dict[int, int]:
         plain = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         return _parse(plain)
     except (binascii.Error, ValueError) as error:
-        raise invalid("/after", "is not a cursor of this feed; start again without one") from error
+        raise invalid_parameter("after", "is not a cursor of this feed; start again without one") from error
 
 
 def _parse(plain: str) -> dict[int, int]:

@@ -105,6 +105,8 @@ def _explain_refusal(error: DBAPIError, url: URL, where: str) -> str | None:
         return f"{where} does not let {url.username} in: {reason}."
     if state == "42501":
         return f"{where} does not let {url.username} work in {url.database}: {reason}."
+    if state == "42P07":
+        return f"{where} has tables of another program in {url.database}: {reason}. Give Dutiful a database of its own."
     told = describe_failure(error)
     if told is None:
         return None
