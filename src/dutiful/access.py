@@ -30,6 +30,7 @@ class Actor:
     token_id: int | None = None
     scope: Scope = Scope.READ
     request_id: uuid.UUID = field(default_factory=uuid.uuid4)
+    last_use_is_old: bool = False
 
     def require_scope(self, scope: Scope) -> None:
         scopes = list(Scope)
@@ -107,16 +108,16 @@ async def lock_workspaces(session: Writer, workspace_ids: Iterable[int]) -> None
 
 
 async def _lock(session: Writer, condition: ColumnElement[bool], workspace_ids: set[int]) -> None:
-    wanted = workspace_ids - locked_workspaces(session)
+    wanted = workspace_ids - locked_workspaces(session).keys()
     if not wanted:
         return
     statement = (
-        select(WorkspaceCounter.workspace_id)
+        select(WorkspaceCounter.workspace_id, WorkspaceCounter.seq)
         .where(WorkspaceCounter.workspace_id.in_(wanted), condition)
         .order_by(WorkspaceCounter.workspace_id)
         .with_for_update()
     )
-    locked_workspaces(session).update(await session.scalars(statement))
+    await _note_locked(session, statement)
 
 
 async def find_workspaces(
@@ -141,19 +142,24 @@ async def _lock_workspace_of(session: Writer, actor: Actor, thing: type[Thing], 
         .scalar_subquery()
     )
     statement = (
-        select(WorkspaceCounter.workspace_id)
+        select(WorkspaceCounter.workspace_id, WorkspaceCounter.seq)
         .where(WorkspaceCounter.workspace_id == workspace_id)
         .with_for_update()
     )
-    locked = await session.scalar(statement)
-    if locked is None:
+    if not await _note_locked(session, statement):
         raise not_found(thing)
-    locked_workspaces(session).add(locked)
 
 
-def locked_workspaces(session: Writer) -> set[int]:
-    """The workspaces whose counter this transaction holds."""
-    locked: set[int] = session.info.setdefault("locked_workspaces", set())
+async def _note_locked(session: Writer, statement: Select[int, int]) -> dict[int, int]:
+    rows = await session.execute(statement)
+    locked = {workspace_id: seq for workspace_id, seq in rows}  # noqa: C416 - `dict(rows)` has no types
+    locked_workspaces(session).update(locked)
+    return locked
+
+
+def locked_workspaces(session: Writer) -> dict[int, int]:
+    """The workspaces whose counter this transaction holds, with the seq it had."""
+    locked: dict[int, int] = session.info.setdefault("locked_workspaces", {})
     return locked
 
 

@@ -8,12 +8,14 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from sqlalchemy import URL
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from dutiful import __version__
 from dutiful.api.health import health_router
 from dutiful.api.problems import add_problem_handlers
 from dutiful.api.request_id import RequestIdMiddleware
 from dutiful.api.router import api_router
+from dutiful.database import migrate
 from dutiful.database.engine import create_engine
 from dutiful.database.session import Database
 from dutiful.settings import Settings
@@ -25,11 +27,12 @@ def create_app(settings: Settings, database_url: URL | str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(create_engine(settings, database_url))
+        app.state.schema_revision = migrate.head()
         _calm_garbage_collector()
         yield
         await app.state.database.close()
 
-    app = FastAPI(
+    app = _Application(
         title="Dutiful",
         version=__version__,
         summary="Tasks, kept: what was answered is committed.",
@@ -60,8 +63,14 @@ def create_app(settings: Settings, database_url: URL | str) -> FastAPI:
                 "X-Request-Id",
             ],
         )
-    app.add_middleware(RequestIdMiddleware)
     return app
+
+
+class _Application(FastAPI):
+    """With our middleware around FastAPI's own, whose answers need a request id too."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return RequestIdMiddleware(super().build_middleware_stack(), self.max_body_size or 0)
 
 
 def _operation_id(route: APIRoute) -> str:

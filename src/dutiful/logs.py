@@ -3,10 +3,14 @@
 import json
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 _TOLD = logging.getLogger("dutiful.told")
+
+request_id: ContextVar[str] = ContextVar("request_id", default="-")
+"""Of the request that is being answered; every line logged meanwhile carries it."""
 
 
 def set_up(level: str, log_format: Literal["console", "json"]) -> None:
@@ -29,9 +33,10 @@ def say(line: str) -> None:
 
 class _Console(logging.Formatter):
     def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        super().__init__("%(asctime)s %(levelname)s %(name)s [%(request_id)s]: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
+        record.request_id = request_id.get()
         return record.getMessage() if record.name == _TOLD.name else super().format(record)
 
 
@@ -43,6 +48,8 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if (current := request_id.get()) != "-":
+            line["request_id"] = current
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -123,7 +123,9 @@ async def test_a_stale_version_is_412_with_its_place_and_what_is_there_now(ana: 
 
 async def test_a_version_counts_within_the_batch_too(ana: Person) -> None:
     task = await ana.make("/tasks", title="1")
-    first, second = (update("task", task["id"], version=version, title=f"after {version}") for version in (1, 2))
+    first, second = (
+        update("task", task["id"], version=version, title=f"after {version}") for version in (1, 2)
+    )
     _, last = await run(ana, first, second)
     assert last["item"]["version"] == 3
     refused = await ana.post("/batch", [update("task", task["id"], version=3, title="x")] * 2)
@@ -136,7 +138,10 @@ async def test_a_version_counts_within_the_batch_too(ana: Person) -> None:
         ([create("task", title="", project_id="$p")], ["/0/data/project_id"]),
         ([create("task", title="")], ["/0/data/title"]),
         ([create("task", title="x"), create("task", title="x", tilte="y")], ["/1/data/tilte"]),
-        ([create("task", title="x", project_id="$later"), create("project", "later", name="P")], ["/0/data/project_id"]),
+        (
+            [create("task", title="x", project_id="$later"), create("project", "later", name="P")],
+            ["/0/data/project_id"],
+        ),
         ([create("task", "me", title="x", parent_id="$me")], ["/0/data/parent_id"]),
         ([update("task", "$nobody", title="x")], ["/0/id"]),
         ([create("task", "a", title="x"), create("task", "a", title="y")], ["/1/ref"]),
@@ -172,7 +177,9 @@ async def test_what_is_no_list_of_operations_is_refused(ana: Person, body: Any) 
     problem(await ana.post("/batch", body), 422, "invalid")
 
 
-async def test_a_failure_at_the_end_undoes_all_before_it(ana: Person, bob: Person, database: Database) -> None:
+async def test_a_failure_at_the_end_undoes_all_before_it(
+    ana: Person, bob: Person, database: Database
+) -> None:
     seq = await latest_seq(database, ana.workspace_id)
     theirs = await bob.make("/tasks", title="Secret")
     label = await bob.make("/labels", name="secret")

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import URL, select
 from tests.people import Person
 from tests.support.journals import changes_of, count_keys, latest_seq, titles_of
 from tests.support.problems import problem
@@ -14,7 +14,6 @@ from tests.support.sharing import add_member, remove_member, share
 from dutiful.database.session import Database, Writer
 from dutiful.models import IdempotencyKey, Role
 from dutiful.settings import Settings
-from sqlalchemy import URL
 
 KEY = {"Idempotency-Key": "5c1d0f3e"}
 KEPT = ("etag", "location", "dutiful-cursor", "content-type")
@@ -122,7 +121,7 @@ async def test_a_refused_request_keeps_no_key(ana: Person, bob: Person, database
     theirs = await bob.make("/tasks", title="x")
     for response, status in (
         (await ana.post("/tasks", {"title": ""}, headers=KEY), 422),
-        (await ana.request("POST", "/tasks", content=b"{", headers=KEY), 422),
+        (await ana.request("POST", "/tasks", content=b"{", headers=KEY), 415),
         (await ana.patch(f"/tasks/{theirs['id']}", {"title": "y"}, headers=KEY), 404),
         (await ana.patch(f"/tasks/{task['id']}", {"title": "y"}, headers=KEY | {"If-Match": '"9"'}), 412),
         (await ana.post("/projects", {"name": "inbox"}, headers=KEY), 409),
@@ -168,9 +167,7 @@ async def test_who_lost_the_workspace_is_not_shown_the_answer_again(
     assert (await bob.post("/tasks", body, headers=KEY)).content == first.content
 
 
-async def test_a_read_only_token_replays_nothing_it_may_not_do(
-    ana: Person, database: Database
-) -> None:
+async def test_a_read_only_token_replays_nothing_it_may_not_do(ana: Person, database: Database) -> None:
     await ana.post("/tasks", {"title": "x"}, headers=KEY)
     secret = (await ana.make("/tokens", name="read", scopes=["read"]))["token"]
     refused = await ana.with_token(secret).post("/tasks", {"title": "x"}, headers=KEY)
@@ -203,7 +200,7 @@ async def test_a_long_answer_is_made_again_from_what_was_made(ana: Person, datab
 
 
 @pytest.mark.parametrize(
-    "key", ["", " ", "x" * 256, "a\tb", "\x7f", "ä" * 256], ids=["empty", "space", "long", "tab", "del", "latin"]
+    "key", ["", "x" * 256, "a\tb", "\x7f", "ä" * 256], ids=["empty", "long", "tab", "del", "latin"]
 )
 async def test_what_is_no_key_is_refused(ana: Person, database: Database, key: str) -> None:
     headers = {"Idempotency-Key": key.encode("latin-1")}

@@ -104,7 +104,12 @@ class Victim:
         }
 
     def _targets(self) -> list[tuple[str, str, int]]:
-        things = {"task": self.task_id, "project": self.project_id, "section": self.section_id, "label": self.label_id}
+        things = {
+            "task": self.task_id,
+            "project": self.project_id,
+            "section": self.section_id,
+            "label": self.label_id,
+        }
         return [
             *((op, kind, thing) for kind, thing in things.items() for op in ("update", "delete")),
             ("move", "task", self.task_id),
@@ -183,7 +188,9 @@ async def test_each_of_these_calls_works_for_whom_it_is_for(victim: Victim) -> N
     for call in calls:
         response = await call.by(victim.person.client, victim.person.token)
         # A thing that an earlier call took to the trash with it is 404 for its owner as well.
-        assert response.is_success or "delete" in json.dumps(call.body) or call.method == "DELETE", response.text
+        assert response.is_success or "delete" in json.dumps(call.body) or call.method == "DELETE", (
+            response.text
+        )
 
 
 async def test_somebody_else_sees_nothing_and_changes_nothing(
@@ -246,18 +253,14 @@ async def test_a_revoked_token_is_nobody_at_once(victim: Victim, database: Datab
 async def test_who_is_disabled_is_nobody_at_once(victim: Victim, database: Database) -> None:
     async def disable(session: Writer) -> None:
         now = victim.person
-        await session.execute(
-            update(User).where(User.id == now.user_id).values(disabled_at=User.created_at)
-        )
+        await session.execute(update(User).where(User.id == now.user_id).values(disabled_at=User.created_at))
 
     await database.write(disable)
     await refuse_everything(victim, database, victim.person.client, victim.person.token, 401)
     problem(await victim.person.get(f"/tasks/{victim.task_id}"), 401)
 
 
-async def test_a_workspace_in_the_trash_is_closed_to_its_members(
-    victim: Victim, database: Database
-) -> None:
+async def test_a_workspace_in_the_trash_is_closed_to_its_members(victim: Victim, database: Database) -> None:
     assert (await victim.person.delete(f"/workspaces/{victim.shared.id}")).status_code == 204
     await refuse_everything(victim, database, victim.person.client, victim.person.token, None)
     for path in victim.narrowed_lists():

@@ -68,7 +68,12 @@ async def test_a_label_in_the_trash_is_no_label(ana: Person) -> None:
 
 @pytest.mark.parametrize(
     ("labels", "pointer"),
-    [([""], "/labels_add/0"), (["ok", "x" * 101], "/labels_add/1"), ([None], "/labels_add/0"), ("x", "/labels_add")],
+    [
+        ([""], "/labels_add/0"),
+        (["ok", "x" * 101], "/labels_add/1"),
+        ([None], "/labels_add/0"),
+        ("x", "/labels_add"),
+    ],
 )
 async def test_a_name_that_cannot_be_one_is_refused(ana: Person, labels: object, pointer: str) -> None:
     refused = await ana.post("/tasks", {"title": "x", "labels_add": labels})

@@ -318,9 +318,9 @@ async def test_a_cursor_of_another_zone_is_refused(ana: Person) -> None:
     await make_various(ana, 4)
     params = {"limit": 2, "sort": "due"}
     cursor = (await ana.get("/tasks", params=params)).json()["next_cursor"]
-    assert pointers(await ana.get("/tasks", params=params | {"cursor": cursor, "timezone": "Asia/Tokyo"})) == [
-        "/cursor"
-    ]
+    assert pointers(
+        await ana.get("/tasks", params=params | {"cursor": cursor, "timezone": "Asia/Tokyo"})
+    ) == ["/cursor"]
 
 
 async def test_cursors_can_stand_in_an_address_as_they_are(ana: Person) -> None:

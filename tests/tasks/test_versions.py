@@ -29,7 +29,19 @@ async def write_each_way(person: Person, task_id: int, if_match: str) -> list[An
 
 @pytest.mark.parametrize(
     "if_match",
-    ['"2"', '"4"', 'W/"3"', 'W/"3", W/"4"', '"1", "2"', "3", '"abc"', '"99999999999999999999"', "", '"', '"3'],
+    [
+        '"2"',
+        '"4"',
+        'W/"3"',
+        'W/"3", W/"4"',
+        '"1", "2"',
+        "3",
+        '"abc"',
+        '"99999999999999999999"',
+        "",
+        '"',
+        '"3',
+    ],
 )
 async def test_a_version_that_is_not_the_current_one_is_412_with_the_current_task(
     ana: Person, if_match: str

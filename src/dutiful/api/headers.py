@@ -10,7 +10,8 @@ from dutiful.versions import ANY, Expected
 
 T = TypeVar("T", bound=Versioned)
 
-_TAG = re.compile(r'\s*(W/)?"([^"]*)"\s*(?:,|$)')
+_TAG = re.compile(r'(W/)?"([^"]*)"')
+_TAGS = re.compile(r'\s*(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*\s*')
 
 
 def etag(thing: Versioned) -> str:
@@ -35,9 +36,11 @@ def created(response: Response, thing: T, path: str) -> T:
 
 
 def parse_if_match(value: str | None) -> Expected:
-    """Weak tags never match (RFC 9110, 13.1.1), so a header of nothing else matches no version."""
+    """Weak tags never match (RFC 9110, 13.1.1), nor does what is no list of tags."""
     if value is None or value.strip() == "*":
         return ANY
+    if not _TAGS.fullmatch(value):
+        return Expected(frozenset())
     strong = [tag for weak, tag in _TAG.findall(value) if not weak]
     # Only the thing itself is going to be changed, so what it shows of others is not compared.
     versions = (re.fullmatch(r"([0-9]{1,9})(\.[0-9]{1,9})?", tag) for tag in strong)

@@ -3,14 +3,19 @@
 from fastapi import APIRouter, Request
 from sqlalchemy import text
 
-from dutiful.database.session import Database
+from dutiful.database.session import Database, Reader
+from dutiful.errors import Unavailable
 
 
 def health_router() -> APIRouter:
     """Outside `/api/v1`, without a token: probes have none."""
     router = APIRouter(tags=["health"])
-    router.add_api_route("/healthz", health, name="get_health", summary="Is the process alive?")
-    router.add_api_route("/readyz", readiness, name="get_readiness", summary="Can it reach its database?")
+    for path, endpoint, name, question in (
+        ("/healthz", health, "get_health", "Is the process alive?"),
+        ("/readyz", readiness, "get_readiness", "Can it reach its database, and is that up to date?"),
+    ):
+        router.add_api_route(path, endpoint, name=name, summary=question)
+        router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
     return router
 
 
@@ -20,6 +25,12 @@ async def health() -> dict[str, str]:
 
 async def readiness(request: Request) -> dict[str, str]:
     database: Database = request.app.state.database
-    async with database.read() as session:
-        await session.execute(text("SELECT 1"))
+    revision = await database.run_read(_revision)
+    if revision != request.app.state.schema_revision:
+        raise Unavailable("The database has another schema than this program. Run `dutiful db upgrade`.")
     return {"status": "ok"}
+
+
+async def _revision(session: Reader) -> str | None:
+    revision: str | None = await session.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision

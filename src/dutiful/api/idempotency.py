@@ -18,7 +18,7 @@ from dutiful.access import Actor, visible_workspaces
 from dutiful.database.failures import is_lock_timeout
 from dutiful.database.session import Writer
 from dutiful.errors import Conflict, Invalid, NotFound
-from dutiful.models import IdempotencyKey
+from dutiful.models import IdempotencyKey, Scope
 
 HEADER = "Idempotency-Key"
 MOST_CHARACTERS = 255
@@ -119,6 +119,8 @@ async def _replay(session: Writer, claim: Claim, request: Request) -> Response:
 
 
 async def _check_rights_again(session: Writer, actor: Actor, kept: IdempotencyKey) -> None:
+    # The answer was for somebody who may write; a token that only reads is not shown it.
+    actor.require_scope(Scope.WRITE)
     visible = set(await session.scalars(visible_workspaces(actor)))
     if not visible.issuperset(kept.workspace_ids or []):
         raise NotFound("What this request was about is no longer yours to see.")

@@ -44,6 +44,33 @@ STATUS: Mapping[type[DutifulError], HTTPStatus] = {
 
 MEDIA_TYPE = "application/problem+json"
 
+# Ours rather than the standard library's, which renames some of them from one version to the next.
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    410: "Gone",
+    412: "Precondition Failed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+# What FastAPI itself refuses, and what to say of it.
+REFUSALS = {
+    400: ("malformed", "The body cannot be read."),
+    404: ("not_found", "There is nothing at this path. /openapi.json describes what there is."),
+    405: (
+        "method_not_allowed",
+        "This path does not take this method. /openapi.json describes what it takes.",
+    ),
+    413: ("too_large", "The body is larger than this server accepts."),
+}
+
 
 def add_problem_handlers(app: FastAPI) -> None:
     for error in (DutifulError, SQLAlchemyError, OSError, TimeoutError):
@@ -66,7 +93,7 @@ def problem(
     """`errors` and `more` become members of the document when they are given."""
     content = {
         "type": f"urn:dutiful:problem:{code.replace('_', '-')}",
-        "title": HTTPStatus(status).phrase,
+        "title": TITLES[status],
         "status": int(status),
         "detail": detail,
         "code": code,
@@ -75,6 +102,8 @@ def problem(
     }
     if errors:
         content["errors"] = list(errors)
+    # Given here too: an answer to what nobody foresaw does not pass the middleware that gives it to all others.
+    headers = {**(headers or {}), "X-Request-Id": content["request_id"]}
     return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
 
 
@@ -152,13 +181,17 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
         return problem(
             request, 400, "malformed", "The body is not valid JSON.", errors=[{**faults[0], "pointer": ""}]
         )
+    if isinstance(error.body, bytes):
+        # FastAPI takes nothing for JSON that does not say so.
+        detail = "Send the body as JSON, with the header “Content-Type: application/json”."
+        return problem(request, 415, "not_json", detail)
     return problem(request, 422, "invalid", "The request has values that cannot be used.", errors=faults)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
-    code = HTTPStatus(error.status_code).name.lower()
-    return problem(request, error.status_code, code, str(error.detail), headers=error.headers)
+    code, detail = REFUSALS.get(error.status_code, ("refused", str(error.detail)))
+    return problem(request, error.status_code, code, detail, headers=error.headers)
 
 
 async def _on_unknown(request: Request, error: Exception) -> Response:

@@ -1,16 +1,22 @@
-"""Gives every request an id of our own making, so that answer, log and journal can be put side by side."""
+"""The outermost layer: gives every request an id of our own making, so that answer, log and journal can be put side
+by side, and refuses in our words a body that says it is too large."""
 
 import uuid
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dutiful import logs
+from dutiful.api.problems import REFUSALS, problem
 
 
 class RequestIdMiddleware:
     """Plain ASGI: the base class for middleware costs a task and two streams for each request."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, max_body_size: int) -> None:
         self.app = app
+        self.max_body_size = max_body_size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -18,10 +24,20 @@ class RequestIdMiddleware:
             return
         request_id = uuid.uuid4()
         scope.setdefault("state", {})["request_id"] = request_id
+        logs.request_id.set(str(request_id))
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["X-Request-Id"] = str(request_id)
             await send(message)
 
-        await self.app(scope, receive, send_with_id)
+        app = self._refuse if self._says_it_is_too_large(scope) else self.app
+        await app(scope, receive, send_with_id)
+
+    def _says_it_is_too_large(self, scope: Scope) -> bool:
+        length = Headers(scope=scope).get("content-length", "")
+        return length.isdecimal() and int(length) > self.max_body_size
+
+    @staticmethod
+    async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await problem(Request(scope), 413, *REFUSALS[413])(scope, receive, send)

@@ -17,7 +17,7 @@ from dutiful.models import Priority, Status, Task
 from dutiful.tasks import creation, queries, service
 from dutiful.tasks.filters import Sort, TaskFilter
 from dutiful.tasks.schemas import TaskCreate, TaskMove, TaskOut, TaskPatch, TasksMade
-from dutiful.vocabulary import BIGGEST_ID, IdParameter, Moment, Page, TimeZoneName
+from dutiful.vocabulary import IdParameter, Moment, Page, TimeZoneName
 
 MOST_IN_A_BATCH = 1000
 
@@ -70,7 +70,7 @@ def get_task_filter(
         project_id=project_id,
         section_id=section_id,
         parent_id=parent_id,
-        label=_id_or_name(label),
+        label=label,
         assignee_id=assignee_id,
         status=status,
         priority=priority,
@@ -80,11 +80,6 @@ def get_task_filter(
         q=q,
         sort=sort,
     )
-
-
-def _id_or_name(label: str | None) -> int | str | None:
-    is_id = label is not None and re.fullmatch(r"[0-9]+", label) and int(label) <= BIGGEST_ID
-    return int(label or 0) if is_id else label
 
 
 @router.get("", response_model=Page[TaskOut])

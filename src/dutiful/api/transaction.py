@@ -1,31 +1,39 @@
 """The route class that owns the request's session and transaction.
 
-A write: read the body → authenticate → begin → claim the Idempotency-Key → dependencies, endpoint, serialisation →
+A write: read the body → begin → authenticate → claim the Idempotency-Key → dependencies, endpoint, serialisation →
 number the changes → store the keyed answer → commit → answer. Nothing leaves before the commit, so a 2xx is durable;
 a 4xx or 5xx, raised or returned, rolls back. A read runs outside any transaction, one round trip a statement.
 """
 
 import asyncio
 import uuid
-from collections.abc import Callable, Coroutine
-from functools import partial
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from dutiful.access import Actor
-from dutiful.accounts.authentication import authenticate
+from dutiful.accounts.authentication import authenticate, authenticate_for_write, note_use
 from dutiful.api import idempotency
 from dutiful.api.headers import etag_matches
 from dutiful.changes.cursor import encode_cursor
 from dutiful.changes.journal import positions
-from dutiful.database.session import Database, Reader, Rollback, Writer, outcome_unknown, run_before_commit
+from dutiful.database.session import (
+    Database,
+    Reader,
+    Rollback,
+    Writer,
+    commit_was_begun,
+    outcome_unknown,
+    run_before_commit,
+)
 from dutiful.errors import Unavailable
 from dutiful.settings import Settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+Session = TypeVar("Session", Reader, Writer)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -41,24 +49,31 @@ class TransactionRoute(APIRoute):
             deadline = asyncio.timeout(settings.request_timeout)
             try:
                 async with deadline:
-                    return await run(request, inner)
+                    response = await run(request, inner)
             except TimeoutError as error:
                 if not deadline.expired():
                     raise
-                # A write may have been given up while it was being committed.
-                raise (outcome_unknown() if run is _write else _too_slow()) from error
+                raise _given_up(request) from error
+            if request.state.actor is not None:
+                await note_use(_database(request), request.state.actor)
+            return response
 
         return handle
 
 
-def _too_slow() -> Unavailable:
-    return Unavailable("The request took too long and was given up. Try again in a moment.")
+def _given_up(request: Request) -> Unavailable:
+    session: Writer | Reader | None = getattr(request.state, "session", None)
+    if session is not None and commit_was_begun(session):
+        return outcome_unknown()
+    return Unavailable(
+        "The request took too long and was given up; nothing was written. Try again in a moment."
+    )
 
 
 async def _read(request: Request, inner: Handler) -> Response:
     async def work(session: Reader) -> Response:
         request.state.session = session
-        request.state.actor = await _authenticate(request, session)
+        request.state.actor = await _authenticate(request, session, authenticate)
         return await inner(request)
 
     response = await _database(request).run_read(work)
@@ -69,11 +84,10 @@ async def _read(request: Request, inner: Handler) -> Response:
 
 
 async def _write(request: Request, inner: Handler) -> Response:
-    request.state.actor = await _database(request).run_read(partial(_authenticate, request))
-    claim = await idempotency.claim_of(request)
-
     async def work(session: Writer) -> Response:
         request.state.session = session
+        request.state.actor = await _authenticate(request, session, authenticate_for_write)
+        claim = await idempotency.claim_of(request)
         if claim is not None and (answer := await idempotency.take(session, claim, request)) is not None:
             raise Rollback(answer)
         response = await inner(request)
@@ -86,16 +100,17 @@ async def _write(request: Request, inner: Handler) -> Response:
             await idempotency.store(session, claim, request, response, list(reached))
         return response
 
-    return await _database(request).write(work, repeatable=claim is not None)
+    return await _database(request).write(work, repeatable=idempotency.HEADER in request.headers)
 
 
-async def _authenticate(request: Request, session: Reader) -> Actor | None:
+async def _authenticate(
+    request: Request, session: Session, authenticated: Callable[[Session, str, uuid.UUID], Awaitable[Actor]]
+) -> Actor | None:
     """None for a request without a token: the endpoint decides whether that is enough."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         return None
-    request_id: uuid.UUID = request.state.request_id
-    return await authenticate(session, secret.strip(), request_id)
+    return await authenticated(session, secret.strip(), request.state.request_id)
 
 
 def _database(request: Request) -> Database:

@@ -55,16 +55,14 @@ def notify(
 
 
 def positions(session: Writer) -> dict[int, int]:
-    """The feed positions this transaction reached: workspace id to seq. Complete after the before-commit hooks.
+    """The feed positions this transaction reached, or found where it changed nothing: workspace id to seq.
 
-    Journals that only others may read are left out: how far they are is no business of the actor.
+    Complete after the before-commit hooks. Journals that only others may read are left out: how far they are is no
+    business of the actor.
     """
     journal = _journal(session)
-    return {
-        workspace_id: seq
-        for workspace_id, seq in journal.positions.items()
-        if workspace_id not in journal.private
-    }
+    reached = locked_workspaces(session) | journal.positions
+    return {workspace_id: seq for workspace_id, seq in reached.items() if workspace_id not in journal.private}
 
 
 def _append(

@@ -3,15 +3,16 @@
 from typing import Any
 
 import orjson
-from sqlalchemy import URL
+from sqlalchemy import URL, ExceptionContext, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from dutiful.database.failures import READ_ONLY
 from dutiful.settings import Settings
 
 
 def create_engine(settings: Settings, url: URL | str) -> AsyncEngine:
     """An engine on `url`; opens no connection yet. Durations in the settings are seconds."""
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         echo=settings.db_echo,
         # What people write, and the hashes of their tokens, have no place in a log.
@@ -27,6 +28,14 @@ def create_engine(settings: Settings, url: URL | str) -> AsyncEngine:
         json_deserializer=orjson.loads,
         connect_args=_connect_args(settings),
     )
+    event.listen(engine.sync_engine, "handle_error", _leave_demoted_server)
+    return engine
+
+
+def _leave_demoted_server(context: ExceptionContext) -> None:
+    """A server that became a standby keeps its connections; to us they are as good as dead, all of them."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
 
 
 def _dump_json(value: Any) -> str:

@@ -1,14 +1,16 @@
 """What a driver error means. Told by SQLSTATE and by whether the connection is gone, never by exception class:
 asyncpg and SQLAlchemy give the same event different classes depending on when it strikes."""
 
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dutiful.errors import Conflict, DutifulError, Fault, Invalid, Unavailable
 
 UNIQUE_VIOLATION = "23505"
+READ_ONLY = "25006"
 DISK_FULL = ("53100", "53200")
+NOT_LET_IN = ("28000", "28P01", "3D000", "55000")
 BUSY = ("53300", "57014", "57P01", "57P02", "57P03", "57P05", "55P03", "25P03")
 
 
@@ -66,8 +68,10 @@ def _describe_driver_error(error: DBAPIError) -> DutifulError | None:
         )
     if is_serialization_failure(error) or state in BUSY or state.startswith("53"):
         return Unavailable("The database is busy. Try again in a moment.")
-    if is_disconnect(error) or isinstance(error, InterfaceError):
+    if is_disconnect(error) or state == READ_ONLY:
         return Unavailable("The connection to the database was lost. Try again in a moment.")
+    if state in NOT_LET_IN:
+        return Unavailable("The database does not let the server in. Tell whoever runs it.", retry_after=10)
     if state == UNIQUE_VIOLATION:
         return _taken(constraint_name(error) or "")
     if state in {"22021", "22P05", "22003"}:

@@ -61,12 +61,12 @@ async def inspect(engine: AsyncEngine) -> DatabaseState:
     async with _connection(engine) as connection:
         server_version = await _check_server(connection)
         revision = await _revision(connection)
-    head = _head()
+    newest = head()
     if revision is not None and revision not in {script.revision for script in history()}:
         raise MigrationError(
-            f"The database schema {revision} is newer than this program, which knows {head}; upgrade dutiful."
+            f"The database schema {revision} is newer than this program, which knows {newest}; upgrade dutiful."
         )
-    return DatabaseState(server_version, revision, head)
+    return DatabaseState(server_version, revision, newest)
 
 
 def history() -> list[Script]:
@@ -162,7 +162,7 @@ def sql(revision: str = "head") -> str:
 
 async def write_revision(engine: AsyncEngine, message: str, *, autogenerate: bool = True) -> Path:
     """The file of a new migration, written beside the others."""
-    number = f"{int(_head()) + 1:04}"
+    number = f"{int(head()) + 1:04}"
     await _run(engine, command.revision, message=message, autogenerate=autogenerate, rev_id=number)
     return Path(_scripts().get_revision(number).path)
 
@@ -239,7 +239,7 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
-def _head() -> str:
+def head() -> str:
     head = _scripts().get_current_head()
     if head is None:
         raise MigrationError("This installation has no migrations. Install dutiful again.")

@@ -10,12 +10,13 @@
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Generic, NewType, TypeVar
 
-from sqlalchemy import event
+from sqlalchemy import Executable, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
@@ -34,6 +35,8 @@ T = TypeVar("T")
 
 ATTEMPTS = 4
 
+log = logging.getLogger(__name__)
+
 
 class Rollback(Exception, Generic[T]):
     """Raised by the work of a transaction to give a result and write nothing."""
@@ -49,8 +52,10 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         # AUTOCOMMIT: a read is one round trip instead of three (BEGIN, SELECT, ROLLBACK).
-        autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._readers = async_sessionmaker(autocommit, sync_session_class=_ReadOnlySession, autoflush=False)
+        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._readers = async_sessionmaker(
+            self._autocommit, sync_session_class=_ReadOnlySession, autoflush=False
+        )
         self._writers = async_sessionmaker(engine, expire_on_commit=False)
 
     async def run_read(self, work: Callable[[Reader], Awaitable[T]]) -> T:
@@ -65,6 +70,11 @@ class Database:
     async def _read_once(self, work: Callable[[Reader], Awaitable[T]]) -> T:
         async with self.read() as session:
             return await work(session)
+
+    async def run_aside(self, statement: Executable) -> None:
+        """Executes one statement outside any request's transaction, committed by itself."""
+        async with self._autocommit.connect() as connection:
+            await connection.execute(statement)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reader]:
@@ -96,8 +106,7 @@ class Database:
             except Rollback as rollback:
                 return rollback.result  # type: ignore[no-any-return]
             await _commit(session)
-        for hook in session.info.get("after_commit", ()):
-            await hook()
+        await _run_after_commit(session)
         return result
 
     async def close(self) -> None:
@@ -121,7 +130,17 @@ async def run_before_commit(session: Writer) -> None:
         await hook()
 
 
+async def _run_after_commit(session: AsyncSession) -> None:
+    for hook in session.info.get("after_commit", ()):
+        try:
+            await hook()
+        except Exception:
+            # What is committed is done: the answer must say so, whatever comes after.
+            log.exception("a hook failed after the commit")
+
+
 async def _commit(session: AsyncSession) -> None:
+    session.info["commit_was_begun"] = True
     try:
         await session.commit()
     except DBAPIError as error:
@@ -137,6 +156,11 @@ _COMMIT_WAS_SENT = "COMMIT was sent"
 
 def commit_was_sent(error: DBAPIError) -> bool:
     return _COMMIT_WAS_SENT in error.detail
+
+
+def commit_was_begun(session: Reader | Writer) -> bool:
+    """True once nobody can say any more that nothing was written."""
+    return "commit_was_begun" in session.info
 
 
 def outcome_unknown() -> Unavailable:

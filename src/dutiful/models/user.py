@@ -1,6 +1,5 @@
 """People, their API tokens, and what happened to their accounts."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -73,9 +72,6 @@ class Token(Base):
     # Kept lazily: at most one write a minute, so that reading with a token does not write.
     last_used_at: Mapped[Instant | None]
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
-
-    def is_expired(self, at: datetime) -> bool:
-        return self.expires_at is not None and self.expires_at <= at
 
 
 class AccountEvent(Base):

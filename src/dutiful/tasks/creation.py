@@ -7,7 +7,7 @@ from dutiful import clock, positions
 from dutiful.access import Actor
 from dutiful.changes import journal
 from dutiful.database.session import Writer
-from dutiful.errors import Fault, Invalid
+from dutiful.errors import Conflict, Fault, Invalid
 from dutiful.labels import service as labels
 from dutiful.models import Status, Task
 from dutiful.models.task import new_uid
@@ -51,6 +51,8 @@ def _places(surroundings: Surroundings, items: Sequence[TaskCreate], pointers: S
             places.append(surroundings.place_for(item))
         except Invalid as error:
             faults += error.below(pointer).faults
+    if faults and all(fault.code == "taken" for fault in faults):
+        raise Conflict(faults[0].detail, *faults, code="taken")
     if faults:
         raise Invalid("The request has values that cannot be used, so nothing was written.", *faults)
     return places

@@ -7,12 +7,14 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, cast, func, literal, or_, select, text
+from sqlalchemy import Boolean, ColumnElement, cast, func, literal, literal_column, or_, select, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
+from dutiful.access import Actor, is_visible
 from dutiful.database.types import AwareDateTime
 from dutiful.models import Label, Priority, Status, Task
 from dutiful.paging import Order
+from dutiful.vocabulary import BIGGEST_ID
 
 BEFORE_ALL = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 AFTER_ALL = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
@@ -40,7 +42,8 @@ class TaskFilter:
     project_id: int | None = None
     section_id: int | None = None
     parent_id: int | None = None
-    label: int | str | None = None
+    # An id or a name.
+    label: str | None = None
     assignee_id: int | None = None
     status: Status | None = None
     priority: Priority | None = None
@@ -50,9 +53,9 @@ class TaskFilter:
     q: str | None = None
     sort: Sort = Sort.ID
 
-    def conditions(self) -> Iterator[ColumnElement[bool]]:
+    def conditions(self, actor: Actor) -> Iterator[ColumnElement[bool]]:
         yield from self._equalities()
-        yield from self._labelled()
+        yield from self._labelled(actor)
         yield from self._due_bounds()
         if self.updated_after is not None:
             yield Task.updated_at >= self.updated_after
@@ -84,14 +87,16 @@ class TaskFilter:
             if value is not None:
                 yield getattr(Task, name) == value
 
-    def _labelled(self) -> Iterator[ColumnElement[bool]]:
-        if isinstance(self.label, int):
-            yield Task.label_ids.contains([self.label])
-        elif self.label is not None:
-            named = select(Label.id).where(
-                func.lower(Label.name) == func.lower(self.label), Label.deleted_at.is_(None)
-            )
-            yield Task.label_ids.overlap(func.array(named.scalar_subquery()))
+    def _labelled(self, actor: Actor) -> Iterator[ColumnElement[bool]]:
+        if self.label is None:
+            return
+        is_meant = func.lower(Label.name) == func.lower(self.label)
+        if self.label.isascii() and self.label.isdigit() and int(self.label) <= BIGGEST_ID:
+            is_meant |= Label.id == int(self.label)
+        meant = select(Label.id).where(is_visible(actor, Label), is_meant)
+        # What the index leaves out must be left out in so many words for it to be used.
+        yield literal_column("tasks.label_ids <> '{}'", Boolean)
+        yield Task.label_ids.overlap(func.array(meant.scalar_subquery()))
 
     def _due_bounds(self) -> Iterator[ColumnElement[bool]]:
         if self.due_before is not None:
@@ -109,7 +114,10 @@ class TaskFilter:
         return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(dt.UTC)
 
     def _due_instant(self) -> ColumnElement[dt.datetime]:
-        """When a task is due, for somebody in `timezone`: all-day ends with its day, floating means the time there."""
+        """When a task is due, for somebody in `timezone`: all-day ends with its day, floating means the time there.
+
+        A floating time that the clock there shows twice means the second (PostgreSQL's rule).
+        """
         last = text("time '23:59:59.999999'")
         wall = Task.due_date + func.coalesce(Task.due_time, last)
         there = func.timezone(self.timezone, cast(wall, TIMESTAMP))

@@ -22,6 +22,7 @@ async def move(session: Writer, actor: Actor, task: Task, target: TaskMove) -> N
     """Changes `task`, and records what became of its subtasks; the caller records the task itself."""
     anchor = await _anchor(session, task, target)
     place = await _target_place(session, task, target, anchor)
+    _check_agreement(target, place)
     if place == Place.of(task) and anchor is None:
         return
     below = await queries.descendants(session, task)
@@ -82,14 +83,17 @@ async def _target_place(session: Writer, task: Task, target: TaskMove, anchor: T
     return Place.of(task if anchor is None else anchor)
 
 
+def _check_agreement(target: TaskMove, place: Place) -> None:
+    """What was named must be where it ends up, whichever of the things named said where that is."""
+    for name in ("project_id", "section_id", "parent_id"):
+        if name in target.model_fields_set and getattr(target, name) != getattr(place, name):
+            raise invalid(f"/{name}", "does not go with the other things named")
+
+
 async def _below_parent(session: Writer, task: Task, target: TaskMove) -> Place:
     parent = await _find(session, Task, task.workspace_id, target.parent_id)
     if parent is None:
         raise invalid("/parent_id", "names no task of this workspace", "not_found")
-    if target.project_id not in {None, parent.project_id}:
-        raise invalid("/project_id", "is not the project of the parent named with it")
-    if target.section_id not in {None, parent.section_id}:
-        raise invalid("/section_id", "is not the section of the parent named with it")
     return Place(parent.project_id, parent.section_id, parent.id)
 
 
@@ -97,8 +101,6 @@ async def _in_section(session: Writer, task: Task, target: TaskMove) -> Place:
     section = await _find(session, Section, task.workspace_id, target.section_id)
     if section is None:
         raise invalid("/section_id", "names no section of this workspace", "not_found")
-    if target.project_id not in {None, section.project_id}:
-        raise invalid("/project_id", "is not the project of the section named with it")
     stays_below = task.section_id == section.id and "parent_id" not in target.model_fields_set
     return Place(section.project_id, section.id, task.parent_id if stays_below else None)
 

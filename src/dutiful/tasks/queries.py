@@ -1,8 +1,11 @@
 """Every SELECT of tasks."""
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import select, union_all
+from sqlalchemy import BigInteger, Select, cast, column, func, literal, select, true, union_all
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from dutiful.access import Actor, is_visible
 from dutiful.database.session import Reader, Writer
@@ -19,7 +22,7 @@ DEEPEST = 5
 async def page(
     session: Reader, actor: Actor, wanted: Slice, task_filter: TaskFilter
 ) -> tuple[Sequence[Task], str | None]:
-    statement = select(Task).where(is_visible(actor, Task), *task_filter.conditions())
+    statement = select(Task).where(is_visible(actor, Task), *task_filter.conditions(actor))
     return await get_page(session, statement, task_filter.order(), wanted)
 
 
@@ -55,21 +58,42 @@ async def depths(session: Writer, task_ids: Collection[int]) -> dict[int, int]:
         return {}
     up = select(Task.id.label("start"), Task.parent_id).where(Task.id.in_(task_ids)).cte("up", recursive=True)
     up = up.union_all(select(up.c.start, Task.parent_id).join(up, Task.id == up.c.parent_id))
-    starts = (await session.scalars(select(up.c.start))).all()
-    return {task_id: starts.count(task_id) - 1 for task_id in task_ids}
+    steps = Counter(await session.scalars(select(up.c.start)))
+    return {task_id: steps[task_id] - 1 for task_id in task_ids}
 
 
 async def last_positions(session: Writer, places: Iterable[Place]) -> dict[Place, str]:
-    """The last order key of each place that has one, the trash counted in; one index look-up a place, one statement in all."""
-    ends = [
-        select(Task.project_id, Task.section_id, Task.parent_id, Task.position)
-        .where(*place.holds())
-        .order_by(Task.position.desc())
-        .limit(1)
-        .subquery()
-        for place in places
-    ]
-    if not ends:
+    """The last order key of each place that has one, the trash counted in.
+
+    One index look-up a place. The statement is one of a few, however many places there are: one branch for each
+    combination of what may be NULL, since the index finds NULL by IS NULL alone.
+    """
+    branches: dict[tuple[bool, bool], list[Place]] = defaultdict(list)
+    for place in places:
+        branches[place.section_id is None, place.parent_id is None].append(place)
+    if not branches:
         return {}
-    rows = await session.execute(union_all(*(select(end) for end in ends)))
+    ends = [_ends(same_kind) for _, same_kind in sorted(branches.items())]
+    rows = await session.execute(union_all(*ends))
     return {Place(row.project_id, row.section_id, row.parent_id): row.position for row in rows}
+
+
+def _ends(places: Sequence[Place]) -> Select[Any]:
+    """The last key of each of these places, which have NULL in the same columns."""
+    names = [
+        name for name in ("project_id", "section_id", "parent_id") if getattr(places[0], name) is not None
+    ]
+    arrays = [cast([getattr(place, name) for place in places], ARRAY(BigInteger)) for name in names]
+    wanted = func.unnest(*arrays).table_valued(*(column(name, BigInteger) for name in names), name="wanted")
+    wanted = wanted.render_derived()
+    is_there = [
+        Task.__table__.c[name] == (wanted.c[name] if name in names else None)
+        for name in ("project_id", "section_id", "parent_id")
+    ]
+    last = select(Task.position).where(*is_there).order_by(Task.position.desc()).limit(1).lateral("last")
+    none = literal(None, BigInteger)
+    found = [
+        wanted.c[name] if name in names else none.label(name)
+        for name in ("project_id", "section_id", "parent_id")
+    ]
+    return select(*found, last.c.position).select_from(wanted).join(last, true())

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from sqlalchemy import select
 
-from dutiful.access import Actor, find_workspaces, is_visible, lock_workspaces, require_role
+from dutiful.access import Actor, find_workspaces, lock_workspaces, require_role
 from dutiful.database.session import Writer
 from dutiful.errors import invalid
 from dutiful.models import Member, Project, Role, Section, Task, Workspace
@@ -37,15 +37,15 @@ class Surroundings:
         workspace_ids = await _workspaces_named(session, actor, items)
         await lock_workspaces(session, workspace_ids)
         inboxes = await _inboxes(session, actor, workspace_ids)
-        sections = await _by_id(session, actor, Section, _ids(items, "section_id"))
-        parents = await _by_id(session, actor, Task, _ids(items, "parent_id"))
+        sections = await _by_id(session, Section, inboxes, _ids(items, "section_id"))
+        parents = await _by_id(session, Task, inboxes, _ids(items, "parent_id"))
         project_ids = _ids(items, "project_id") | {
             thing.project_id for thing in (*sections.values(), *parents.values())
         }
         return cls(
             actor,
             inboxes,
-            await _by_id(session, actor, Project, project_ids),
+            await _by_id(session, Project, inboxes, project_ids),
             sections,
             parents,
             await queries.depths(session, parents.keys()),
@@ -111,7 +111,9 @@ class Surroundings:
             return
         pair = (self.workspace_of(place), item.uid)
         if pair in self.uids:
-            raise invalid("/uid", "is taken in this workspace, perhaps by a task in its trash", "taken")
+            raise invalid(
+                "/uid", "The workspace has a task with this uid already, perhaps in its trash.", "taken"
+            )
         self.uids.add(pair)
 
 
@@ -149,11 +151,16 @@ async def _inboxes(session: Writer, actor: Actor, workspace_ids: Collection[int]
     return inboxes
 
 
-async def _by_id(session: Writer, actor: Actor, thing: Any, ids: Collection[int]) -> dict[int, Any]:
+async def _by_id(
+    session: Writer, thing: Any, workspace_ids: Collection[int], ids: Collection[int]
+) -> dict[int, Any]:
+    """The living ones in workspaces that are locked, in which the actor may write."""
     if not ids:
         return {}
-    found = await session.scalars(select(thing).where(thing.id.in_(ids), is_visible(actor, thing)))
-    return {one.id: one for one in found}
+    statement = select(thing).where(
+        thing.id.in_(ids), thing.workspace_id.in_(workspace_ids), thing.deleted_at.is_(None)
+    )
+    return {one.id: one for one in await session.scalars(statement)}
 
 
 async def _members(

@@ -52,7 +52,7 @@ async def _found(session: Writer, actor: Actor, workspace: Workspace) -> tuple[W
     session.add_all([WorkspaceCounter(workspace_id=workspace.id), member, inbox])
     await session.flush()
     # Nobody else can see the new counter, so holding its row is holding its lock.
-    locked_workspaces(session).add(workspace.id)
+    locked_workspaces(session)[workspace.id] = 0
     journal.record(session, actor, "workspace.created", workspace, None)
     journal.record(session, actor, "member.added", member, None)
     journal.record(session, actor, "project.created", inbox, None)
