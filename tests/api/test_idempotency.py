@@ -1,7 +1,6 @@
 """Idempotency-Key: however often a request is repeated, it is done once."""
 
 import asyncio
-from typing import Any
 
 import pytest
 from sqlalchemy import URL, select
@@ -35,7 +34,6 @@ async def test_a_repeated_request_is_given_the_first_answer(ana: Person, databas
 async def test_every_kind_of_write_is_done_once(ana: Person, database: Database) -> None:
     task = await ana.make("/tasks", title="x")
     path = f"/tasks/{task['id']}"
-    first: dict[str, Any]
     for number, (method, where, body) in enumerate(
         (
             ("PATCH", path, {"title": "y"}),

@@ -184,7 +184,7 @@ async def test_a_body_that_says_it_is_over_the_limit_is_413(
     ],
 )
 async def test_who_is_not_signed_in_is_401(ana: Person, authorization: str) -> None:
-    headers = {"Authorization": authorization.encode("latin-1")}
+    headers = {b"Authorization": authorization.encode("latin-1")}
     for method, path in (("GET", "/tasks"), ("POST", "/tasks"), ("POST", "/batch"), ("GET", "/tasks/1")):
         response = await ana.client.request(method, f"/api/v1{path}", headers=headers, json={"title": "x"})
         problem(response, 401, "unauthenticated")

@@ -15,7 +15,7 @@ from dutiful.access import workspace_of
 from dutiful.database.session import Database
 from dutiful.models import Change, Label, Member, Project, Role, Section, Task, Workspace
 
-THINGS = (Workspace, Member, Project, Section, Label, Task)
+THINGS: tuple[Any, ...] = (Workspace, Member, Project, Section, Label, Task)
 TOLD_TO_ONE_PERSON = {"workspace.joined", "workspace.left"}
 
 State = dict[tuple[str, int], tuple[int, dict[str, Any]]]

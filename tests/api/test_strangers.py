@@ -1,7 +1,6 @@
 """Who may not, cannot: every route of tasks, batches and imports, from everybody it is not for."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
+from tests.conftest import MakePerson
 from tests.people import Person
 from tests.support.journals import changes_of, tasks_of
 from tests.support.problems import pointers, problem
@@ -140,8 +140,8 @@ class Victim:
 
 
 @pytest.fixture
-async def viewer(new_person: Any) -> AsyncIterator[Person]:
-    yield await new_person("Vera")
+async def viewer(new_person: MakePerson) -> Person:
+    return await new_person("Vera")
 
 
 @pytest.fixture

@@ -322,7 +322,7 @@ async def test_a_dead_connection_in_the_pool_is_no_failure(
 
     @router.get("/pid")
     async def pid(db: ReadDb) -> int:
-        return (await db.scalars(text("SELECT pg_backend_pid()"))).one()
+        return int((await db.scalars(text("SELECT pg_backend_pid()"))).one())
 
     one_connection = settings.model_copy(update={"db_pool_size": 1})
     async with running(one_connection, database_url, router) as server:

@@ -56,13 +56,14 @@ MANGLED = st.builds(
     data=st.binary(max_size=200) | MANGLED | JSON.map(lambda value: json.dumps(value).encode()), zone=ZONES
 )
 def test_reading_gives_tasks_or_says_why_not(data: bytes, zone: str) -> None:
-    report = ImportReport(format="taskwarrior")
+    report, refused = ImportReport(format="taskwarrior"), list[str]()
     try:
         tasks = taskwarrior.read(data, zone, report)
     except Invalid as error:
-        assert error.detail
+        refused.append(error.detail)
     else:
         assert len(tasks) + len(report.refused) == report.read
+    assert all(refused)
 
 
 @settings(

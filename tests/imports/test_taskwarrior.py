@@ -251,7 +251,7 @@ async def test_two_people_may_import_the_same_file(ana: Person, bob: Person) -> 
         assert counts(await send(person, EXPORT))["created"] == 12
 
 
-@pytest.mark.parametrize("name", ["İstanbul", "ΟΔΟΣ", "ẞ", "Ǆ", "ﬁ", "K", "ʼN"])
+@pytest.mark.parametrize("name", ["İstanbul", "ΟΔΟΣ", "ẞ", "Ǆ", "ﬁ", "K", "ŉ"])
 async def test_a_name_in_any_script_is_found_again(ana: Person, name: str) -> None:
     """What two names have in common is for PostgreSQL to say; Python's `lower()` has another opinion."""
     assert (await send(ana, [item(1, project=name, tags=[name])]))["created"] == 1

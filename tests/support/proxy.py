@@ -71,10 +71,13 @@ async def _until_one_ends(*works: Callable[[], Awaitable[None]]) -> None:
 async def proxied(url: URL | str) -> AsyncIterator[tuple[CommitCuttingProxy, URL]]:
     """A proxy in front of the PostgreSQL at `url`, and the URL that leads through it."""
     direct = make_url(url)
-    folder = str(direct.query["host"])
-    proxy = CommitCuttingProxy(next(Path(folder).glob(".s.PGSQL.*[0-9]")))
+    proxy = CommitCuttingProxy(_socket_in(str(direct.query["host"])))
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server:
         # Unencrypted, so that the proxy can read along.
         yield proxy, direct.set(host="127.0.0.1", port=port, query={"ssl": "disable"})
+
+
+def _socket_in(folder: str) -> Path:
+    return next(Path(folder).glob(".s.PGSQL.*[0-9]"))

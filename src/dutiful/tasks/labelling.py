@@ -7,19 +7,24 @@ from dutiful.database.session import Writer
 from dutiful.errors import invalid
 from dutiful.labels import service as labels
 from dutiful.models import Task
+from dutiful.tasks.at_hand import AtHand
 from dutiful.tasks.schemas import TaskPatch
 
 
-async def apply(session: Writer, actor: Actor, task: Task, patch: TaskPatch) -> None:
+async def apply(
+    session: Writer, actor: Actor, task: Task, patch: TaskPatch, at_hand: AtHand | None = None
+) -> None:
+    resolve = labels.resolve if at_hand is None else at_hand.resolve_labels
+    find = labels.find if at_hand is None else at_hand.find_labels
     sent = patch.model_fields_set
     added = [*(patch.label_ids or ()), *(patch.labels_add or ())]
-    known = await labels.resolve(session, actor, task.workspace_id, added) if added else {}
+    known = await resolve(session, actor, task.workspace_id, added) if added else {}
     result = set(task.label_ids)
     if "label_ids" in sent:
         result = label_ids_of(known, patch.label_ids or (), "/label_ids")
     result |= label_ids_of(known, patch.labels_add or (), "/labels_add")
     if patch.labels_remove:
-        result -= await labels.find(session, task.workspace_id, patch.labels_remove)
+        result -= await find(session, task.workspace_id, patch.labels_remove)
     task.label_ids = sorted(result)
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from sqlalchemy import Select, select
-
 from dutiful import ordering
 from dutiful.access import Actor
 from dutiful.changes import journal
@@ -12,22 +10,30 @@ from dutiful.database.session import Writer
 from dutiful.errors import Conflict, invalid
 from dutiful.models import Project, Section, Task
 from dutiful.tasks import queries
+from dutiful.tasks.at_hand import AtHand
 from dutiful.tasks.place import Place
 from dutiful.tasks.schemas import TaskMove
 
 Thing = TypeVar("Thing", Project, Section, Task)
 
 
-async def move(session: Writer, actor: Actor, task: Task, target: TaskMove) -> None:
+async def move(
+    session: Writer, actor: Actor, task: Task, target: TaskMove, at_hand: AtHand | None = None
+) -> None:
     """Changes `task`, and records what became of its subtasks; the caller records the task itself."""
     anchor = await _anchor(session, task, target)
     place = await _target_place(session, task, target, anchor)
     _check_agreement(target, place)
     if place == Place.of(task) and anchor is None:
         return
-    below = await queries.descendants(session, task)
-    await _check_parent(session, task, place, below)
-    await put(session, actor, task, place, below, after=target.after, before=target.before)
+    below = await subtasks(session, task, at_hand)
+    await _check_parent(session, task, place, below, at_hand)
+    await put(session, actor, task, place, below, after=target.after, before=target.before, at_hand=at_hand)
+
+
+async def subtasks(session: Writer, task: Task, at_hand: AtHand | None) -> Sequence[Task]:
+    """All below `task`, parents first, those in the trash too."""
+    return await queries.descendants(session, task) if at_hand is None else at_hand.below(task)
 
 
 async def put(
@@ -39,20 +45,23 @@ async def put(
     *,
     after: int | None = None,
     before: int | None = None,
+    at_hand: AtHand | None = None,
 ) -> None:
     """Puts `task` at `place`, by default at its end, and those `below` it into its project and section."""
     # The key first: with its old one the task might meet another in the new place.
-    await ordering.place(session, actor, task, _siblings(place), after=after, before=before)
+    if at_hand is not None and at_hand.knows_lists:
+        await at_hand.put_in_list(session, actor, task, place, after=after, before=before)
+    else:
+        # It reads without writing first: whatever this transaction moved before must be there.
+        await session.flush()
+        await ordering.place(session, actor, task, queries.siblings(place), after=after, before=before)
+    if at_hand is not None:
+        at_hand.note_parent(task, place.parent_id)
     task.project_id, task.section_id, task.parent_id = place.project_id, place.section_id, place.parent_id
     for one in below:
         state = one.state()
         one.project_id, one.section_id = place.project_id, place.section_id
         journal.record(session, actor, "task.moved", one, state)
-
-
-def _siblings(place: Place) -> Select[Task]:
-    """Those in the trash count: they keep their place."""
-    return select(Task).where(*place.holds())
 
 
 async def _anchor(session: Writer, task: Task, target: TaskMove) -> Task | None:
@@ -110,14 +119,22 @@ async def _check_project(session: Writer, task: Task, project_id: int) -> None:
         raise invalid("/project_id", "names no project of this task's workspace", "not_found")
 
 
-async def _check_parent(session: Writer, task: Task, place: Place, below: Sequence[Task]) -> None:
+async def _check_parent(
+    session: Writer, task: Task, place: Place, below: Sequence[Task], at_hand: AtHand | None
+) -> None:
     if place.parent_id is None:
         return
     if place.parent_id in {task.id, *(one.id for one in below)}:
         raise invalid("/parent_id", "is the task itself or one of its subtasks")
-    depth = (await queries.depths(session, [place.parent_id]))[place.parent_id]
+    depth = await _depth(session, place.parent_id, at_hand)
     if depth + 1 + _height(task, below) > queries.DEEPEST:
         raise invalid("/parent_id", f"is too deep: subtasks nest up to {queries.DEEPEST} levels")
+
+
+async def _depth(session: Writer, task_id: int, at_hand: AtHand | None) -> int:
+    if at_hand is not None and at_hand.knows(task_id):
+        return at_hand.depth(task_id)
+    return (await queries.depths(session, [task_id]))[task_id]
 
 
 def _height(task: Task, below: Sequence[Task]) -> int:

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Select, cast, column, func, literal, select, true, union_all
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from dutiful.access import Actor, is_visible
+from dutiful.access import Actor, is_visible, locked_workspaces
 from dutiful.database.session import Reader, Writer
-from dutiful.models import Task
+from dutiful.models import Member, Task
 from dutiful.paging import Slice
 from dutiful.paging import page as get_page
 from dutiful.tasks.filters import TaskFilter
@@ -60,6 +60,69 @@ async def depths(session: Writer, task_ids: Collection[int]) -> dict[int, int]:
     up = up.union_all(select(up.c.start, Task.parent_id).join(up, Task.id == up.c.parent_id))
     steps = Counter(await session.scalars(select(up.c.start)))
     return {task_id: steps[task_id] - 1 for task_id in task_ids}
+
+
+async def all_below(session: Writer, task_ids: Collection[int]) -> Sequence[Task]:
+    """All below these, those in the trash too."""
+    if not task_ids:
+        return []
+    below = select(Task.id).where(Task.parent_id.in_(task_ids)).cte("below", recursive=True)
+    # UNION without ALL: one of them may be below another.
+    below = below.union(select(Task.id).join(below, Task.parent_id == below.c.id))
+    return (await session.scalars(select(Task).where(Task.id.in_(select(below.c.id))))).all()
+
+
+async def all_above(session: Writer, task_ids: Collection[int]) -> Sequence[Task]:
+    """These, their parents, and so on upwards."""
+    if not task_ids:
+        return []
+    up = select(Task.id, Task.parent_id).where(Task.id.in_(task_ids)).cte("up", recursive=True)
+    up = up.union(select(Task.id, Task.parent_id).join(up, Task.id == up.c.parent_id))
+    return (await session.scalars(select(Task).where(Task.id.in_(select(up.c.id))))).all()
+
+
+async def members(session: Writer, user_ids: Collection[int]) -> set[tuple[int, int]]:
+    """Pairs of workspace and user, of the locked workspaces."""
+    if not user_ids:
+        return set()
+    statement = select(Member.workspace_id, Member.user_id).where(
+        Member.workspace_id.in_(locked_workspaces(session)), Member.user_id.in_(user_ids)
+    )
+    return set((await session.execute(statement)).tuples())
+
+
+def siblings(place: Place) -> Select[Task]:
+    """The list of a place; those in the trash count: they keep their place."""
+    return select(Task).where(*place.holds())
+
+
+ListName = int | tuple[int, int | None]
+"""Names the list of a place: subtasks have one for each parent, wherever that is moved."""
+
+
+def list_name(place: Place) -> ListName:
+    return (place.project_id, place.section_id) if place.parent_id is None else place.parent_id
+
+
+async def order_keys(session: Writer, places: Collection[Place]) -> dict[ListName, list[str]]:
+    """The sorted order keys of the list of each place, the trash counted in."""
+    parents = {place.parent_id for place in places} - {None}
+    tops = [place for place in places if place.parent_id is None]
+    sections = {place.section_id for place in tops} - {None}
+    projects = {place.project_id for place in tops if place.section_id is None}
+    is_top = Task.parent_id.is_(None)
+    conditions = (
+        (parents, (Task.parent_id.in_(parents),)),
+        (sections, (is_top, Task.section_id.in_(sections), Task.project_id.in_({top.project_id for top in tops}))),
+        (projects, (is_top, Task.section_id.is_(None), Task.project_id.in_(projects))),
+    )
+    keys: dict[ListName, list[str]] = {list_name(place): [] for place in places}
+    for wanted, condition in conditions:
+        if wanted:
+            columns = select(Task.project_id, Task.section_id, Task.parent_id, Task.position)
+            for *place, key in await session.execute(columns.where(*condition).order_by(Task.position)):
+                keys[list_name(Place(*place))].append(key)
+    return keys
 
 
 async def last_positions(session: Writer, places: Iterable[Place]) -> dict[Place, str]:

@@ -12,7 +12,8 @@ from dutiful.changes import journal
 from dutiful.database.session import Writer
 from dutiful.errors import Fault, Invalid, invalid
 from dutiful.models import Member, Status, Task, When
-from dutiful.tasks import labelling, moving, queries
+from dutiful.tasks import labelling, moving
+from dutiful.tasks.at_hand import AtHand
 from dutiful.tasks.schemas import TaskMove, TaskPatch
 from dutiful.versions import ANY, Expected
 from dutiful.vocabulary import WhenFields, WhenPatch
@@ -30,19 +31,20 @@ async def update(
     expected: Expected = ANY,
     *,
     completed_at: datetime | None = None,
+    at_hand: AtHand | None = None,
 ) -> Task:
-    """`completed_at` is for an import that knows when; otherwise completing means now."""
+    """`completed_at` is for an import that knows when; otherwise completing means now. `at_hand` is for a batch."""
     task = await get_for_write(session, actor, Task, task_id)
     expected.check(task)
     before = task.state()
     sent = patch.model_fields_set
     if sent & PLACE_FIELDS:
         place = {name: getattr(patch, name) for name in sent & PLACE_FIELDS}
-        await moving.move(session, actor, task, TaskMove(**place))
+        await moving.move(session, actor, task, TaskMove(**place), at_hand)
     if sent & LABEL_FIELDS:
-        await labelling.apply(session, actor, task, patch)
+        await labelling.apply(session, actor, task, patch, at_hand)
     if patch.assignee_id is not None:
-        await _check_is_member(session, task, patch.assignee_id)
+        await _check_is_member(session, task, patch.assignee_id, at_hand)
     _apply(task, patch)
     if completed_at is not None and task.status is Status.DONE:
         task.completed_at = completed_at
@@ -52,21 +54,34 @@ async def update(
 
 
 async def move(
-    session: Writer, actor: Actor, task_id: int, target: TaskMove, expected: Expected = ANY
+    session: Writer,
+    actor: Actor,
+    task_id: int,
+    target: TaskMove,
+    expected: Expected = ANY,
+    *,
+    at_hand: AtHand | None = None,
 ) -> Task:
     task = await get_for_write(session, actor, Task, task_id)
     expected.check(task)
     before = task.state()
-    await moving.move(session, actor, task, target)
+    await moving.move(session, actor, task, target, at_hand)
     journal.record(session, actor, "task.moved", task, before)
     return task
 
 
-async def delete(session: Writer, actor: Actor, task_id: int, expected: Expected = ANY) -> None:
+async def delete(
+    session: Writer,
+    actor: Actor,
+    task_id: int,
+    expected: Expected = ANY,
+    *,
+    at_hand: AtHand | None = None,
+) -> None:
     """To the trash, with its subtasks, as one group."""
     task = await get_for_write(session, actor, Task, task_id)
     expected.check(task)
-    below = await queries.descendants(session, task)
+    below = await moving.subtasks(session, task, at_hand)
     # What went to the trash before stays in its own group.
     trash.discard(session, actor, [task, *(one for one in below if one.deleted_at is None)])
 
@@ -104,7 +119,9 @@ def _merged(current: When | None, patch: WhenPatch | None, pointer: str) -> When
         raise Invalid("The request has values that cannot be used.", *faults) from error
 
 
-async def _check_is_member(session: Writer, task: Task, user_id: int) -> None:
+async def _check_is_member(session: Writer, task: Task, user_id: int, at_hand: AtHand | None) -> None:
+    if at_hand is not None and (task.workspace_id, user_id) in at_hand.members:
+        return
     member = select(Member.id).where(Member.workspace_id == task.workspace_id, Member.user_id == user_id)
     if await session.scalar(member) is None:
         raise invalid("/assignee_id", "is not a member of the workspace")

@@ -67,6 +67,11 @@ async def get_membership(session: Reader | Writer, actor: Actor, workspace_id: i
     return member
 
 
+async def is_personal(session: Writer, workspace_id: int) -> bool:
+    owner = await session.scalar(select(Workspace.personal_of).where(Workspace.id == workspace_id))
+    return owner is not None
+
+
 def _memberships(actor: Actor) -> Select[Any]:
     return (
         select(Member)
@@ -129,9 +134,13 @@ async def find_user_by_email(session: Writer, email: str) -> User | None:
     )
 
 
-async def get_home(session: Writer, user_id: int) -> int:
-    """The personal workspace of a possible member; it never changes."""
-    home = await session.scalar(select(Workspace.id).where(Workspace.personal_of == user_id))
+async def get_home(session: Writer, workspace_id: int, user_id: int) -> int:
+    """The personal workspace of a member; it never changes. That of somebody else is not to be locked."""
+    home = await session.scalar(
+        select(Workspace.id)
+        .join(Member, Member.user_id == Workspace.personal_of)
+        .where(Member.workspace_id == workspace_id, Member.user_id == user_id)
+    )
     if home is None:
         raise no_such_member()
     return home

@@ -80,7 +80,8 @@ async def delete(session: Writer, actor: Actor, workspace_id: int, expected: Exp
     access.require_role(membership.role, Role.OWNER)
     expected.check(SeenWorkspace.by(membership))
     workspace = membership.workspace
-    _refuse_personal(workspace, "deleted")
+    if workspace.is_personal:
+        raise _personal("deleted")
     # Somebody may have joined while the locks were waited for.
     homes = await queries.homes_of_members(session, workspace_id)
     await access.lock_workspaces(session, homes.values())
@@ -92,13 +93,15 @@ async def delete(session: Writer, actor: Actor, workspace_id: int, expected: Exp
 
 
 async def add_member(session: Writer, actor: Actor, workspace_id: int, wanted: MemberCreate) -> Member:
+    # Columns only: rows read before the lock would still be in the session, as they were, after it.
     access.require_role(await access.get_role(session, actor, workspace_id), Role.OWNER)
+    if await queries.is_personal(session, workspace_id):
+        raise _personal("shared")
     user = await queries.find_user_by_email(session, wanted.email)
     if user is None:
         raise invalid("/email", "is not the address of anybody on this server", "unknown")
     membership = await _lock_with_homes(session, actor, workspace_id, user.workspace_id)
     access.require_role(membership.role, Role.OWNER)
-    _refuse_personal(membership.workspace, "shared")
     member = Member(workspace_id=workspace_id, user=user, role=wanted.role)
     session.add(member)
     await session.flush()
@@ -129,7 +132,7 @@ async def remove_member(
     """Owners remove anybody, everybody may leave."""
     needed = Role.VIEWER if user_id == actor.user_id else Role.OWNER
     access.require_role(await access.get_role(session, actor, workspace_id), needed)
-    home = await queries.get_home(session, user_id)
+    home = await queries.get_home(session, workspace_id, user_id)
     membership = await _lock_with_homes(session, actor, workspace_id, home)
     access.require_role(membership.role, needed)
     member = await queries.get_member(session, actor, workspace_id, user_id)
@@ -166,9 +169,8 @@ async def _unassign_tasks(session: Writer, actor: Actor, member: Member) -> None
     await session.flush()
 
 
-def _refuse_personal(workspace: Workspace, done: str) -> None:
-    if workspace.is_personal:
-        raise Conflict(f"A personal workspace cannot be {done}.", code="personal_workspace")
+def _personal(done: str) -> Conflict:
+    return Conflict(f"A personal workspace cannot be {done}.", code="personal_workspace")
 
 
 def _tell_joined(session: Writer, actor: Actor, workspace: Workspace, member: Member, home: int) -> None:
