@@ -35,19 +35,34 @@ FAST_AND_UNSAFE = {
 }
 
 
+NEWEST = "18"
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--postgres", choices=["16", "18"], default="18", help="major version to test against")
+    parser.addoption(
+        "--postgres", choices=["16", NEWEST], default=NEWEST, help="major version to test against"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the tests that are about another kind of user or machine than this."""
-    senseless = {"as_user" if os.geteuid() == 0 else "as_root"} | (
-        set() if sys.platform == "linux" else {"linux"}
-    )
-    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in senseless)]
+    left_out = [item for item in items if _is_senseless(item) or _is_the_same_on_both(item)]
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+
+
+def _is_senseless(item: pytest.Item) -> bool:
+    """About another kind of user or machine than this."""
+    senseless = {"as_user" if os.geteuid() == 0 else "as_root"} | (
+        set() if sys.platform == "linux" else {"linux"}
+    )
+    return any(item.get_closest_marker(mark) for mark in senseless)
+
+
+def _is_the_same_on_both(item: pytest.Item) -> bool:
+    """Has nothing to do with the PostgreSQL that was asked for, so the run on the newest one is enough."""
+    is_newest = item.config.getoption("--postgres") == NEWEST
+    return not is_newest and "postgres_major" not in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

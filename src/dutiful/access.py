@@ -102,7 +102,8 @@ async def _lock_and_read(
     row = (await session.execute(statement)).one_or_none()
     if row is None:
         raise not_found(thing)
-    return row._tuple()
+    found, role = row
+    return found, role
 
 
 @dataclass
@@ -127,11 +128,14 @@ async def hold(session: Writer, actor: Actor, named: Mapping[type[Any], Collecti
         Member.workspace_id.in_(visible_workspaces(actor)),
         Member.workspace_id.in_(locked_workspaces(session)),
     )
-    held.roles.update((await session.execute(roles)).tuples().all())
+    for workspace_id, role in await session.execute(roles):
+        held.roles[workspace_id] = role
     for thing, ids in named.items():
         if ids:
             here = workspace_of(thing).in_(held.roles)
-            found = await session.scalars(select(thing).where(thing.id.in_(ids), here, thing.deleted_at.is_(None)))
+            found = await session.scalars(
+                select(thing).where(thing.id.in_(ids), here, thing.deleted_at.is_(None))
+            )
             hold_made(session, found)
 
 

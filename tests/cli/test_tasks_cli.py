@@ -260,7 +260,7 @@ def test_of_several_tasks_all_are_done_or_none(dutiful: Dutiful, project: str) -
 
 def test_deleting_moves_to_the_trash(dutiful: Dutiful, project: str) -> None:
     task = added(dutiful, "A", "-p", project)
-    assert dutiful("delete", task["id"]).out == f"Moved to the trash: {task['id']}\n"
+    assert dutiful("delete", task["id"]).out == f"Moved to the trash: task {task['id']}\n"
     assert titles(dutiful, "-p", project, "--status", "all") == []
 
 
@@ -314,7 +314,7 @@ def test_a_file_is_imported_and_told_about(dutiful: Dutiful, export: bytes, tmp_
     file.write_bytes(export)
     ran = dutiful("import", "taskwarrior", file, "--timezone", "Europe/Berlin")
     assert ran.code == 0, ran.err
-    assert ran.out.startswith("Read 1 tasks: 1 created, 0 updated, 0 unchanged, ")
+    assert ran.out.splitlines()[0] == "Read 1: 1 created, 0 updated, 0 unchanged, 0 left, 0 refused"
     assert "New projects: House" in ran.out
     assert "0 created, 0 updated, 1 unchanged" in dutiful("import", "taskwarrior", file).out
 
@@ -340,6 +340,32 @@ def test_the_report_as_json(dutiful: Dutiful, export: bytes, tmp_path: Path) -> 
         1,
         1,
     )
+
+
+def test_notes_are_told_by_field_and_refusals_are_cut_short(dutiful: Dutiful, tmp_path: Path) -> None:
+    number = next(NUMBERS)
+    export = [
+        {"uuid": f"note {number} {at}", "description": "x", "status": "pending", "estimate": 30, "issue": at}
+        for at in range(3)
+    ]
+    del export[0]["issue"]
+    file = tmp_path / "tasks.json"
+    file.write_text(
+        json.dumps([*export, {**export[2], "uuid": f"note {number} 3", "estimate": ""}, *range(35)])
+    )
+    ran = dutiful("import", "taskwarrior", file, "--dry-run")
+    assert ran.code == 1
+    lines = ran.out.splitlines()
+    assert lines[0] == "Read 39: 4 created, 0 updated, 0 unchanged, 0 left, 35 refused"
+    assert lines[1] == "Kept as a note in the description: estimate (3 tasks), issue (3)"
+    assert lines[2:4] == ["Refused:", "  /4: is not an object with the fields of a task"]
+    assert lines[22:] == [
+        "  /23: is not an object with the fields of a task",
+        "  and 15 more; --json tells of all",
+        "This was a dry run: nothing was changed.",
+    ]
+    report = dutiful("import", "taskwarrior", file, "--dry-run", "--json").json
+    assert (len(report["kept_as_note"]), len(report["refused"])) == (6, 35)
 
 
 def test_a_file_that_cannot_be_read(dutiful: Dutiful, tmp_path: Path) -> None:

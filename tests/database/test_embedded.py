@@ -239,7 +239,8 @@ def test_a_busy_session_that_outlives_the_postmaster_is_ended(made: Path) -> Non
     kill_postmaster(postgres)
     with postgres:
         assert query(postgres, "select 1") == "1"
-    assert said == ["Ending what is left of a PostgreSQL that was killed."]
+    # A busy machine adds how long it has been waiting.
+    assert said[0] == "Ending what is left of a PostgreSQL that was killed."
     session.wait()
 
 
@@ -267,7 +268,7 @@ def test_a_server_that_was_killed_leaves_one_that_is_taken_over(made: Path) -> N
         first.kill()
     said: list[str] = []
     with EmbeddedPostgres(made, say=said.append) as postgres:
-        assert said == [f"PostgreSQL is already running (process {pid}); using that one."]
+        assert said == [f"PostgreSQL still runs from before (process {pid}); using that one."]
         assert query(postgres, "select 1") == "1"
         postgres.supervise()
         os.kill(pid, signal.SIGKILL)
@@ -336,7 +337,7 @@ def test_stopping_interrupts_a_supervisor_that_tries_in_vain(made: Path) -> None
 
 
 def test_two_first_starts_at_the_same_time_share_one(empty: Path) -> None:
-    code = "with opened(data, say=print) as postgres: import time; time.sleep(0.5); print(postgres._pid)"
+    code = "with opened(data, say=lambda line: None) as postgres: import time; time.sleep(0.5); print(postgres._pid)"
     both = [run_python(empty, code) for _ in range(2)]
     answers = [process.communicate(timeout=20)[0].split() for process in both]
     assert [process.returncode for process in both] == [0, 0]

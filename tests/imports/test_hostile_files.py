@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.people import Person
+from tests.sharing import share
 from tests.support.journals import tasks_of
 from tests.support.problems import problem
 
@@ -39,34 +40,27 @@ def nested(depth: int) -> Any:
     return value
 
 
+NO_UUID = "has no uuid that can be kept: it must be text of 1 to 255 characters, no NUL among them"
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"uuid": " "}, "has no uuid"),
         ({"uuid": None}, "has no uuid"),
-        ({"uuid": 5}, "has a uuid that is no text"),
-        ({"uuid": "a\0b"}, "has a uuid with characters that cannot be stored"),
-        ({"uuid": "\ud800"}, "has a uuid with characters that cannot be stored"),
-        ({"uuid": "u" * 256}, "has a uuid of more than 255 characters"),
-        ({"status": []}, "has a status that is no text"),
-        ({"status": {"a": 1}}, "has a status that is no text"),
+        ({"uuid": " "}, NO_UUID),
+        ({"uuid": 5}, NO_UUID),
+        ({"uuid": ["x"]}, NO_UUID),
+        ({"uuid": "a\0b"}, NO_UUID),
+        ({"uuid": "\ud800"}, NO_UUID),
+        ({"uuid": "u" * 256}, NO_UUID),
+        ({"status": []}, "has the status “[]”, which Taskwarrior does not know"),
+        ({"status": {"a": 1}}, 'has the status “{"a": 1}”, which Taskwarrior does not know'),
         ({"status": "zombie"}, "has the status “zombie”, which Taskwarrior does not know"),
-        ({"priority": ["H"]}, "has a priority that is no text"),
         ({"description": ["x"]}, "has a description that is no text"),
+        ({"description": True}, "has a description that is no text"),
         ({"description": "\0 "}, "has no description"),
-        ({"project": {}}, "has a project that is no text"),
-        ({"project": True}, "has a project that is no text"),
-        ({"due": [1]}, "has a due that is no text"),
-        ({"entry": {}}, "has an entry that is no text"),
-        ({"end": ["x"]}, "has an end that is no text"),
         ({"tags": 5}, "has tags that are no list"),
         ({"tags": {"a": 1}}, "has tags that are no list"),
-        ({"tags": ["home", ["x"]]}, "has a tag that is no text"),
-        ({"annotations": 5}, "has annotations that are no list"),
-        ({"annotations": {"a": 1}}, "has annotations that are no list"),
-        ({"annotations": [5, [1]]}, "has an annotation that is no text"),
-        ({"annotations": [{"description": ["x"]}]}, "has an annotation that is no text"),
-        ({"annotations": [{"entry": 1.5, "description": {}}]}, "has an annotation that is no text"),
         ({"estimate": nested(300)}, "is nested too deeply"),
     ],
 )
@@ -87,8 +81,22 @@ async def test_what_is_no_object_is_refused(ana: Person, value: Any) -> None:
     [
         ({"description": "half \ud800 a character"}, {"title": "half � a character"}),
         ({"description": 5}, {"title": "5"}),
-        ({"project": "half \udfff"}, {}),
-        ({"tags": ["half \udfff"]}, {}),
+        ({"uuid": " x "}, {"uid": "x"}),
+        ({"project": "half \udfff"}, {"description": ""}),
+        ({"project": {}}, {"description": "taskwarrior project: {}"}),
+        ({"project": True}, {"description": "taskwarrior project: true"}),
+        ({"priority": ["H"]}, {"priority": "none", "description": 'taskwarrior priority: ["H"]'}),
+        ({"tags": ["half \udfff"]}, {"description": ""}),
+        (
+            {"tags": [["x"], {}]},
+            {"label_ids": [], "description": 'taskwarrior tag: ["x"]\ntaskwarrior tag: {}'},
+        ),
+        ({"annotations": 5}, {"description": "- 5"}),
+        ({"annotations": {"description": "x"}}, {"description": "- x"}),
+        ({"annotations": [5, [1], None]}, {"description": "- 5\n- [1]"}),
+        ({"annotations": [{"entry": 1.5, "description": {}}]}, {"description": "- {}"}),
+        ({"due": [1]}, {"due": None, "description": "taskwarrior due: [1]"}),
+        ({"entry": {}}, {"description": "taskwarrior entry: {}"}),
         ({"parent": []}, {"description": ""}),
         ({"parent": {"a": 1}}, {"description": 'taskwarrior parent: {"a": 1}'}),
         ({"modified": "\ud800", "urgency": 2**70, "id": []}, {"description": ""}),
@@ -111,13 +119,17 @@ async def test_what_is_merely_odd_comes_in(
     assert (report["created"], report["refused"]) == (1, [])
     (task,) = await ana.all("/tasks")
     assert {name: task[name] for name in expected} == expected
-    assert (await report_on(ana, [item(uuid=task["uid"], **fields)], timezone="UTC"))["unchanged"] == 1
+    assert (await report_on(ana, [item(**{"uuid": task["uid"], **fields})], timezone="UTC"))["unchanged"] == 1
 
 
 async def test_more_tags_than_a_task_can_have_labels(ana: Person) -> None:
     report = await report_on(ana, [item(tags=[f"tag {number}" for number in range(103)])])
     assert (report["created"], len(report["labels_created"])) == (1, 100)
-    assert [kept["what"] for kept in report["kept_as_note"]] == ["tag: tag 100", "tag: tag 101", "tag: tag 102"]
+    assert [kept["what"] for kept in report["kept_as_note"]] == [
+        "tag: tag 100",
+        "tag: tag 101",
+        "tag: tag 102",
+    ]
     (task,) = await ana.all("/tasks")
     assert len(task["label_ids"]) == 100
     assert task["description"].splitlines()[-1] == "taskwarrior tag: tag 102"
@@ -135,14 +147,14 @@ async def test_a_file_of_nothing_but_faults_is_refused_as_a_whole(ana: Person) -
     assert "/0 is not an object" in document["detail"]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\n\n",
-        b"[]",
-    ],
-)
+async def test_half_a_character_in_the_bytes_of_a_file_is_marked(ana: Person) -> None:
+    await report_on(
+        ana, json.dumps([item(description="half ? of it")]).encode().replace(b"?", b"\xed\xa0\x80")
+    )
+    assert [task["title"] for task in await ana.all("/tasks")] == ["half � of it"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"[]"])
 async def test_a_file_without_tasks_brings_none(ana: Person, content: bytes) -> None:
     assert (await report_on(ana, content))["read"] == 0
 
@@ -153,13 +165,14 @@ async def test_a_file_without_tasks_brings_none(ana: Person, content: bytes) -> 
         (b"\x00", "line 1"),
         (b"{}\n{]", "line 2"),
         (b"[\n{},\n\xff]", "line 3"),
-        (b'["' + "😀".encode() * 9 + b'",\n"\xed\xa0\x80"]', "line 2"),
         (b"[" * 100_000, "line 1"),
         (b'[{"a": ' + b"9" * 5000 + b"}]", "line 1"),
         (b'{"a": 1}{"b": 2}', "line 1"),
     ],
 )
-async def test_a_file_that_is_no_json_is_refused_with_the_line(ana: Person, content: bytes, line: str) -> None:
+async def test_a_file_that_is_no_json_is_refused_with_the_line(
+    ana: Person, content: bytes, line: str
+) -> None:
     assert line in problem(await post(ana, content), 422)["detail"]
 
 
@@ -174,16 +187,43 @@ async def test_a_line_of_json_ends_at_a_line_feed_alone(ana: Person, separator: 
     assert [task["title"] for task in await ana.all("/tasks")] == [f"one{separator}two", "three"]
 
 
+async def test_who_may_not_write_imports_nothing_not_even_as_a_dry_run(ana: Person, bob: Person) -> None:
+    workspace_id = await share(ana, bob, role="viewer")
+    for dry_run in (False, True):
+        response = await post(bob, [item(project="x")], workspace_id=workspace_id, dry_run=dry_run)
+        problem(response, 403, "forbidden")
+        response = await post(bob, [item(project="x")], workspace_id=ana.workspace_id, dry_run=dry_run)
+        problem(response, 404, "not_found")
+    assert await ana.all("/tasks") == []
+    assert {project["name"] for project in await ana.all("/projects")} == {"Inbox"}
+
+
 def json_values() -> st.SearchStrategy[Any]:
     text = st.text(st.characters(codec=None), max_size=12) | st.sampled_from(WORDS)
     scalars = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | text
     return st.recursive(
-        scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4), max_leaves=6
+        scalars,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
+        max_leaves=6,
     )
 
 
 WORDS = (
-    *("pending", "waiting", "completed", "deleted", "recurring", "H", "M", "L", "home", "HOME", "ΟΔΟΣ", "", " "),
+    *(
+        "pending",
+        "waiting",
+        "completed",
+        "deleted",
+        "recurring",
+        "H",
+        "M",
+        "L",
+        "home",
+        "HOME",
+        "ΟΔΟΣ",
+        "",
+        " ",
+    ),
     *("20260101T000000Z", "99991231T235959Z", "00010101T000000Z", "00000000T000000Z", "20260230T000000Z"),
     *("a,b,,c", "x" * 201, "x" * 501, "\ud800", "\x00", "\u2028"),
 )
@@ -200,7 +240,9 @@ def hostile_items() -> st.SearchStrategy[list[Any]]:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(items=hostile_items(), as_lines=st.booleans(), dry_run=st.booleans())
 async def test_whatever_is_sent_comes_in_as_told_or_not_at_all(

@@ -67,7 +67,9 @@ async def resolve(database: Database, person: Person, *names: str) -> dict[str, 
     return await database.write(work)
 
 
-async def test_projects_are_found_by_name_in_any_case_or_made_at_the_end(ana: Person, database: Database) -> None:
+async def test_projects_are_found_by_name_in_any_case_or_made_at_the_end(
+    ana: Person, database: Database
+) -> None:
     house = (await ana.make("/projects", name="Ärger"))["id"]
     found = await resolve(database, ana, "zwei", "ÄRGER", "eins", "Zwei", "zwei")
     assert found["ÄRGER"] == house
@@ -106,6 +108,7 @@ async def test_many_new_projects_take_the_statements_of_one(ana: Person, databas
 async def test_an_import_takes_the_same_statements_however_many_projects_it_brings(
     ana: Person, database: Database
 ) -> None:
+    await report_on(ana, [item()])
     with count_statements(database) as for_one:
         await report_on(ana, [item(project="one")])
     with count_statements(database) as for_many:
@@ -122,6 +125,21 @@ async def test_names_are_compared_as_postgresql_does(ana: Person, name: str) -> 
     second = await report_on(ana, [*items, item(project=name, tags=[name])])
     assert (second["unchanged"], second["created"]) == (1, 1)
     assert (second["projects_created"], second["labels_created"]) == ([], [])
+
+
+async def test_what_is_unchanged_or_left_makes_no_names_anew(ana: Person) -> None:
+    items = [item(project="House", tags=["home"]), item(project="Garden", tags=["out"])]
+    await report_on(ana, items)
+    second = next(task for task in await ana.all("/tasks") if task["uid"] == items[1]["uuid"])
+    for path in ("projects", "labels"):
+        for thing in await ana.all(f"/{path}"):
+            if thing["id"] != ana.inbox_id and thing["id"] != second["project_id"]:
+                await ana.delete(f"/{path}/{thing['id']}")
+    items[1] |= {"description": "changed", "project": "Park", "tags": ["new"]}
+    report = await report_on(ana, items)
+    assert (report["unchanged"], len(report["left"])) == (1, 1)
+    assert (report["projects_created"], report["labels_created"]) == ([], [])
+    assert await ana.all("/labels") == []
 
 
 async def test_of_two_spellings_the_first_is_made_and_told_of(ana: Person) -> None:

@@ -331,3 +331,8 @@ async def test_cursors_can_stand_in_an_address_as_they_are(ana: Person) -> None:
     for sort in SORTS:
         cursor = (await ana.get("/tasks", params={"limit": 3, "sort": sort})).json()["next_cursor"]
         assert cursor.replace("-", "").replace("_", "").isalnum()
+
+
+async def test_a_label_named_like_a_number_is_found_by_its_name(ana: Person) -> None:
+    task = await ana.make("/tasks", title="x", labels_add=["2026"])
+    assert [found["id"] for found in await ana.all("/tasks", label="2026")] == [task["id"]]

@@ -242,3 +242,12 @@ async def test_order_keys_are_unique_in_a_place_the_trash_included(ana: Person, 
     assert len(set(keys)) == len(keys)
     assert await order(ana) == "bcda"
     assert second
+
+
+async def test_a_project_that_does_not_go_with_the_neighbour_is_refused(ana: Person) -> None:
+    project = await ana.make("/projects", name="Garden")
+    there = await ana.make("/tasks", title="there", project_id=project["id"])
+    here = await ana.make("/tasks", title="here")
+    response = await ana.post(f"/tasks/{here['id']}/move", {"project_id": ana.inbox_id, "after": there["id"]})
+    assert pointers(response) == ["/project_id"]
+    assert (await ana.get(f"/tasks/{here['id']}")).json()["project_id"] == ana.inbox_id

@@ -27,7 +27,7 @@ MOST_BODY_BYTES = 256_000
 KEPT_HEADERS = ("content-type", "etag", "location", "dutiful-cursor")
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
-Remake = Callable[[Writer, Actor, Sequence[int]], Awaitable[bytes]]
+Remake = Callable[[Writer, Actor, Sequence[int], Request], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ async def _kept_body(session: Writer, actor: Actor, kept: IdempotencyKey, reques
             "This was done already; its answer showed a secret, which is not kept. Revoke it and make a new one.",
             code="answer_not_kept",
         )
-    body: bytes = await request.scope["endpoint"].remake(session, actor, kept.made_ids)
+    body: bytes = await request.scope["endpoint"].remake(session, actor, kept.made_ids, request)
     return body
 
 

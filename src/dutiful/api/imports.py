@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
@@ -14,6 +15,9 @@ from dutiful.imports.taskwarrior import READERS
 from dutiful.vocabulary import IdParameter, TimeZoneName
 
 router = APIRouter(prefix="/imports", tags=["imports"], route_class=TransactionRoute)
+
+# Reading a large file takes a second and many times its size in memory: beside the event loop, and few at once.
+_AT_A_TIME = CapacityLimiter(2)
 
 FILE_BODY = {
     "requestBody": {
@@ -39,7 +43,8 @@ async def import_file(
     dry_run: Annotated[bool, Query(description="Tell what would happen; write nothing.")] = False,
 ) -> ImportReport:
     report = ImportReport(format=format, dry_run=dry_run)
-    sources = READERS[format](await request.body(), timezone or actor.timezone, report)
+    read, zone = READERS[format], timezone or actor.timezone
+    sources = await to_thread.run_sync(read, await request.body(), zone, report, limiter=_AT_A_TIME)
     await service.run(db, actor, workspace_id or actor.personal_workspace_id, sources, report)
     if dry_run:
         raise Rollback(Response(report.model_dump_json(), media_type="application/json"))

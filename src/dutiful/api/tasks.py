@@ -99,7 +99,7 @@ async def create_task(body: TaskCreate, db: Db, actor: CurrentActor, response: R
     return created(response, task, f"/api/v1/tasks/{task.id}")
 
 
-async def _remake_batch(session: Writer, actor: Actor, task_ids: Any) -> bytes:
+async def _remake_batch(session: Writer, actor: Actor, task_ids: Any, _: Request) -> bytes:
     tasks = await queries.get_many(session, actor, task_ids)
     made = TasksMade(created=len(tasks), items=[TaskOut.model_validate(task) for task in tasks])
     return made.model_dump_json().encode()

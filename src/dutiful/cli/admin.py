@@ -12,6 +12,7 @@ from dutiful import clock
 from dutiful.accounts import service as accounts
 from dutiful.accounts.passwords import check_password, hash_password
 from dutiful.accounts.schemas import UserOut
+from dutiful.cli.client import CliError
 from dutiful.cli.here import local_timezone
 from dutiful.cli.instance import with_database
 from dutiful.cli.output import note, print_json
@@ -235,6 +236,8 @@ def _typed_password() -> str:
 
 
 def _asked_password() -> str:
+    if not sys.stdin.isatty():
+        raise CliError("There is no terminal to ask for the password on; pipe it in with --password-stdin.")
     password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return password
 

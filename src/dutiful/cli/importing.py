@@ -15,6 +15,8 @@ from dutiful.cli.tasks import JsonOption, ServerOption
 Format = Literal["taskwarrior"]
 Report = Mapping[str, Any]
 
+MOST_REMARKS = 20
+
 
 def register(app: typer.Typer) -> None:
     app.command("import")(import_file)
@@ -62,15 +64,28 @@ def _content(file: str) -> bytes:
 
 
 def _told(report: Report) -> Iterator[str]:
-    counts = ", ".join(f"{report[count]} {count}" for count in ("created", "updated", "unchanged"))
-    yield f"Read {report['read']} tasks: {counts}, {len(report['left'])} left out, {len(report['refused'])} refused."
+    counts = [f"{report[count]} {count}" for count in ("created", "updated", "unchanged")]
+    counts += [f"{len(report[entries])} {entries}" for entries in ("left", "refused")]
+    yield f"Read {report['read']}: {', '.join(counts)}"
     yield from _made("New projects", report["projects_created"])
     yield from _made("New labels", report["labels_created"])
-    yield from _section("Kept as a note in the description:", report["kept_as_note"], "what")
-    yield from _section("Left out:", report["left"], "why")
-    yield from _section("Refused:", report["refused"], "why")
+    yield from _made("Kept as a note in the description", _fields(report["kept_as_note"]))
+    yield from _section("Left:", report["left"])
+    yield from _section("Refused:", report["refused"])
     if report["dry_run"]:
         yield "This was a dry run: nothing was changed."
+
+
+def _fields(kept: Sequence[Mapping[str, str]]) -> list[str]:
+    """Each field that became a note, with the number of tasks it did so for; the most frequent first."""
+    tasks: dict[str, set[str]] = {}
+    for note in kept:
+        tasks.setdefault(note["what"].partition(":")[0], set()).add(note["where"])
+    counts = sorted(((field, len(where)) for field, where in tasks.items()), key=lambda count: -count[1])
+    return [
+        f"{field} ({count}{'' if at else ' task' if count == 1 else ' tasks'})"
+        for at, (field, count) in enumerate(counts)
+    ]
 
 
 def _made(heading: str, names: Sequence[str]) -> Iterator[str]:
@@ -78,8 +93,10 @@ def _made(heading: str, names: Sequence[str]) -> Iterator[str]:
         yield f"{heading}: {', '.join(map(one_line, names))}"
 
 
-def _section(heading: str, entries: Sequence[Mapping[str, str]], reason: str) -> Iterator[str]:
-    if entries:
+def _section(heading: str, remarks: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    if remarks:
         yield heading
-    for entry in entries:
-        yield f"  {one_line(entry['where'])}: {one_line(entry[reason])}"
+    for remark in remarks[:MOST_REMARKS]:
+        yield f"  {one_line(remark['where'])}: {one_line(remark['why'])}"
+    if len(remarks) > MOST_REMARKS:
+        yield f"  and {len(remarks) - MOST_REMARKS} more; --json tells of all"

@@ -207,7 +207,8 @@ def delete(task_ids: TaskIds, server: ServerOption = None, as_json: JsonOption =
     if as_json:
         print_json({"deleted": sorted(ids)})
     else:
-        print_lines([f"Moved to the trash: {', '.join(map(str, sorted(ids)))}"])
+        what = "task" if len(ids) == 1 else "tasks"
+        print_lines([f"Moved to the trash: {what} {', '.join(map(str, sorted(ids)))}"])
 
 
 def projects(server: ServerOption = None, as_json: JsonOption = False) -> None:

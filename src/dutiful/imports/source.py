@@ -2,9 +2,9 @@
 
 import datetime as dt
 import hashlib
+import json
 from dataclasses import dataclass, field
 
-import orjson
 from pydantic import Field
 
 from dutiful.models import Priority, Status, When
@@ -61,5 +61,8 @@ class ImportReport(Output):
 
 
 def digest(item: object) -> bytes:
-    """The same for the same content, whatever the order of its fields."""
-    return hashlib.sha256(orjson.dumps(item, option=orjson.OPT_SORT_KEYS)).digest()
+    """The same for the same content, whatever the order of its fields.
+
+    By the standard library: orjson refuses numbers beyond 64 bits and half characters, which a file may well hold.
+    """
+    return hashlib.sha256(json.dumps(item, sort_keys=True).encode()).digest()

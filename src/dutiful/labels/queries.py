@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, String, and_, func, literal, select, text
+from sqlalchemy import BigInteger, Select, String, and_, any_, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from dutiful import paging
@@ -35,8 +35,10 @@ async def page(
 async def living_ids(session: Writer, workspace_id: int, label_ids: Collection[int]) -> set[int]:
     if not label_ids:
         return set()
+    # One parameter, however many: a statement takes 32,767.
+    wanted = any_(literal(list(label_ids), ARRAY(BigInteger)))
     statement = select(Label.id).where(
-        Label.id.in_(label_ids), Label.workspace_id == workspace_id, Label.deleted_at.is_(None)
+        Label.id == wanted, Label.workspace_id == workspace_id, Label.deleted_at.is_(None)
     )
     return set(await session.scalars(statement))
 

@@ -1,11 +1,12 @@
 """Every SELECT of projects and sections."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, String, and_, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from dutiful import paging
 from dutiful.access import Actor, is_visible
@@ -66,6 +67,39 @@ async def page_sections(
     if narrow.project_id is not None:
         statement = statement.where(Section.project_id == narrow.project_id)
     return await paging.page(session, statement, narrow.sort.order(Section), wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenName:
+    """A name somebody gave, what PostgreSQL makes of it when it compares, and the living project that has it."""
+
+    name: str
+    folded: str
+    project_id: int | None
+
+
+async def look_up(session: Writer, workspace_id: int, names: Collection[str]) -> list[GivenName]:
+    """One for each of `names`, in their order."""
+    if not names:
+        return []
+    given = func.unnest(literal(list(names), ARRAY(String))).column_valued("given")
+    has_it = and_(
+        func.lower(Project.name) == func.lower(given),
+        Project.workspace_id == workspace_id,
+        Project.deleted_at.is_(None),
+    )
+    rows = await session.execute(
+        select(given, func.lower(given), Project.id).join(Project, has_it, isouter=True)
+    )
+    found = {row[0]: GivenName(*row) for row in rows}
+    return [found[name] for name in names]
+
+
+async def last_position(session: Writer, workspace_id: int) -> str | None:
+    """The last order key of the workspace's list, the trash counted in."""
+    statement = select(func.max(Project.position)).where(Project.workspace_id == workspace_id)
+    last: str | None = await session.scalar(statement)
+    return last
 
 
 def projects_beside(project: Project) -> Select[Project]:

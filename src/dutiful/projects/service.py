@@ -1,6 +1,8 @@
 """Every write of projects."""
 
-from dutiful import ordering, trash
+from collections.abc import Iterable, Sequence
+
+from dutiful import ordering, positions, trash
 from dutiful.access import Actor, get_for_write, lock_workspace
 from dutiful.changes import journal
 from dutiful.database.failures import flush
@@ -9,6 +11,7 @@ from dutiful.errors import Conflict, named_by
 from dutiful.models import Project
 from dutiful.ordering import Move
 from dutiful.projects import queries
+from dutiful.projects.queries import GivenName
 from dutiful.projects.schemas import ProjectCreate, ProjectPatch
 from dutiful.versions import ANY, Expected
 
@@ -71,6 +74,38 @@ async def restore(session: Writer, actor: Actor, project_id: int) -> Project:
     trash.bring_back(session, actor, contents)
     await flush(session)
     return project
+
+
+async def resolve(session: Writer, actor: Actor, workspace_id: int, names: Iterable[str]) -> dict[str, int]:
+    """The ids of projects by name, in three statements at most; the workspace is locked already.
+
+    A name that no project has makes one, at the end of the workspace's list.
+    """
+    found = await queries.look_up(session, workspace_id, list(dict.fromkeys(names)))
+    made = await _make_missing(session, actor, workspace_id, found)
+    return {given.name: given.project_id or made[given.folded].id for given in found}
+
+
+async def _make_missing(
+    session: Writer, actor: Actor, workspace_id: int, found: Sequence[GivenName]
+) -> dict[str, Project]:
+    """By folded name: “Home” and “home” are one project, and the first spelling counts."""
+    names: dict[str, str] = {}
+    for given in found:
+        if given.project_id is None:
+            names.setdefault(given.folded, given.name)
+    if not names:
+        return {}
+    keys = positions.spread(await queries.last_position(session, workspace_id), None, len(names))
+    made = {
+        folded: Project(workspace_id=workspace_id, name=name, position=key, created_by=actor.user_id)
+        for (folded, name), key in zip(names.items(), keys, strict=True)
+    }
+    session.add_all(made.values())
+    await flush(session)
+    for project in made.values():
+        journal.record(session, actor, "project.created", project, None)
+    return made
 
 
 async def _refuse_inbox(session: Writer, project: Project, done: str) -> None:

@@ -31,6 +31,9 @@ class AtHand:
         self._tasks: dict[int, Task] = {}
         self._children: dict[int | None, dict[int, Task]] = defaultdict(dict)
         self._keys: dict[ListName, list[str]] = {}
+        # The rows are written later, many at once, and in the order of their ids: the unique index must not meet a new
+        # key while its old owner still has it there.
+        self._left: dict[ListName, set[str]] = defaultdict(set)
         self._labels: dict[tuple[int, int | str], int] = {}
         self._labels_found: dict[tuple[int, tuple[int | str, ...]], set[int]] = {}
         self.members: set[tuple[int, int]] = set()
@@ -48,10 +51,10 @@ class AtHand:
         """`changed`: the tasks to be moved or deleted. `named`: by its field, what operations on tasks name; all of it
         is held. A handful of statements, whatever the numbers."""
         self = cls()
-        self._add_family(find_held(session, Task, changed))
-        self._add_family(await queries.all_below(session, changed))
         anchors = {*named["after"], *named["before"]}
-        self._add_family(await queries.all_above(session, anchors | {*named["parent_id"]}))
+        family = find_held(session, Task, {*changed, *anchors, *named["parent_id"]})
+        self._add_family(await queries.all_above(session, [task.id for task in family]))
+        self._add_family(await queries.all_below(session, changed))
         self.members = await queries.members(session, named["assignee_id"])
         self.knows_lists = moves >= WORTH_A_LIST
         if self.knows_lists:
@@ -61,7 +64,8 @@ class AtHand:
     def add_made(self, tasks: Iterable[Task]) -> None:
         for task in tasks:
             self._add_family([task])
-            if keys := self._keys.get(list_name(Place.of(task))):
+            keys = self._keys.get(list_name(Place.of(task)))
+            if keys is not None:
                 insort(keys, task.position)
 
     def below(self, task: Task) -> list[Task]:
@@ -97,26 +101,23 @@ class AtHand:
         after: int | None = None,
         before: int | None = None,
     ) -> None:
-        """What `ordering.place` does, without a look into the database for each task.
-
-        A key that a task leaves stays taken until the list is read again. The rows are written later, many at once,
-        and the unique index must not meet a new key while its old owner still has it there.
-        """
+        """What `ordering.place` does, without a look into the database for each task."""
         keys = await self._keys_of(session, place)
         name = list_name(place)
-        own = task.position if list_name(Place.of(task)) == name else None
+        stays = list_name(Place.of(task)) == name
+        own = task.position if stays else None
         gap = await _gap(session, task, keys, own, place, after=after, before=before)
-        if _fits(task.position, gap):
-            if own is None:
-                insort(keys, task.position)
-            return
-        key = positions.between(*gap)
+        if _fits(task.position, gap) and (stays or task.position not in self._left[name]):
+            key = task.position
+        else:
+            key = self._free_key(name, gap)
+        self._leave(task)
         if len(key) <= positions.LONG:
             task.position = key
             insort(keys, key)
             return
         # All keys of the list are going to be new ones.
-        del self._keys[name]
+        del self._keys[name], self._left[name]
         await session.flush()
         await ordering.place(session, actor, task, queries.siblings(place), after=after, before=before)
 
@@ -132,9 +133,7 @@ class AtHand:
         known = ((one, self._labels.get((workspace_id, one))) for one in wanted)
         return {one: label_id for one, label_id in known if label_id is not None}
 
-    async def find_labels(
-        self, session: Writer, workspace_id: int, wanted: Sequence[int | str]
-    ) -> set[int]:
+    async def find_labels(self, session: Writer, workspace_id: int, wanted: Sequence[int | str]) -> set[int]:
         """What `labels.find` does, once for the same labels."""
         key = (workspace_id, tuple(wanted))
         if key not in self._labels_found:
@@ -159,6 +158,19 @@ class AtHand:
         if list_name(place) not in self._keys:
             self._keys |= await queries.order_keys(session, [place])
         return self._keys[list_name(place)]
+
+    def _free_key(self, name: ListName, gap: Gap) -> str:
+        key = positions.between(*gap)
+        while key in self._left[name]:
+            key = positions.between(key, gap[1])
+        return key
+
+    def _leave(self, task: Task) -> None:
+        """Takes the key of `task` out of the list it is in, if that was read."""
+        name = list_name(Place.of(task))
+        if name in self._keys:
+            self._keys[name].remove(task.position)
+            self._left[name].add(task.position)
 
 
 def _places(session: Writer, named: Mapping[str, Collection[int]], anchors: Collection[int]) -> list[Place]:

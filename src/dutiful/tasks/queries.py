@@ -88,7 +88,7 @@ async def members(session: Writer, user_ids: Collection[int]) -> set[tuple[int, 
     statement = select(Member.workspace_id, Member.user_id).where(
         Member.workspace_id.in_(locked_workspaces(session)), Member.user_id.in_(user_ids)
     )
-    return set((await session.execute(statement)).tuples())
+    return {(workspace_id, user_id) for workspace_id, user_id in await session.execute(statement)}
 
 
 def siblings(place: Place) -> Select[Task]:
@@ -113,15 +113,18 @@ async def order_keys(session: Writer, places: Collection[Place]) -> dict[ListNam
     is_top = Task.parent_id.is_(None)
     conditions = (
         (parents, (Task.parent_id.in_(parents),)),
-        (sections, (is_top, Task.section_id.in_(sections), Task.project_id.in_({top.project_id for top in tops}))),
+        (
+            sections,
+            (is_top, Task.section_id.in_(sections), Task.project_id.in_({top.project_id for top in tops})),
+        ),
         (projects, (is_top, Task.section_id.is_(None), Task.project_id.in_(projects))),
     )
     keys: dict[ListName, list[str]] = {list_name(place): [] for place in places}
     for wanted, condition in conditions:
         if wanted:
             columns = select(Task.project_id, Task.section_id, Task.parent_id, Task.position)
-            for *place, key in await session.execute(columns.where(*condition).order_by(Task.position)):
-                keys[list_name(Place(*place))].append(key)
+            for row in await session.execute(columns.where(*condition).order_by(Task.position)):
+                keys[list_name(Place(row.project_id, row.section_id, row.parent_id))].append(row.position)
     return keys
 
 

@@ -64,7 +64,7 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Return when PostgreSQL answers, however long its recovery takes. Takes over one that already runs."""
         if self._begin():
-            self._say(f"PostgreSQL is already running (process {self._pid}); using that one.")
+            self._say(f"PostgreSQL still runs from before (process {self._pid}); using that one.")
 
     def supervise(self) -> None:
         """Start it again, in a thread, whenever it dies."""

@@ -1,0 +1,93 @@
+"""A token that was revoked writes nothing any more, not even what began before."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import text
+from tests.people import Person
+from tests.sharing import share
+
+from dutiful.access import lock_workspaces
+from dutiful.database.session import Database, Rollback, Writer
+
+
+@asynccontextmanager
+async def held(database: Database, workspace_id: int) -> AsyncIterator[None]:
+    """The counter of a workspace, held by somebody else."""
+    taken, done = asyncio.Event(), asyncio.Event()
+
+    async def hold(session: Writer) -> None:
+        await lock_workspaces(session, [workspace_id])
+        taken.set()
+        await done.wait()
+        raise Rollback(None)
+
+    holder = asyncio.create_task(database.write(hold))
+    await taken.wait()
+    try:
+        yield
+    finally:
+        done.set()
+        await holder
+
+
+async def waiting(database: Database, count: int) -> None:
+    """Until so many transactions wait for a lock."""
+    statement = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with asyncio.timeout(3), database.read() as session:
+        while await session.scalar(statement) < count:  # noqa: ASYNC110 - PostgreSQL sets no event
+            await asyncio.sleep(0.01)
+
+
+async def test_revoking_a_token_waits_for_the_writes_that_began_under_it(
+    ana: Person, database: Database
+) -> None:
+    token = await ana.make("/tokens", name="laptop")
+    laptop = ana.with_token(token["token"])
+    ended: list[str] = []
+
+    async def write() -> int:
+        response = await laptop.post("/tasks", {"title": "begun in time"})
+        ended.append("write")
+        return response.status_code
+
+    async def revoke() -> int:
+        response = await ana.delete(f"/tokens/{token['id']}")
+        ended.append("revocation")
+        return response.status_code
+
+    async with held(database, ana.workspace_id):
+        writing = asyncio.create_task(write())
+        await waiting(database, 1)
+        revoking = asyncio.create_task(revoke())
+        await waiting(database, 2)
+    assert (await writing, await revoking) == (201, 204)
+    assert ended == ["write", "revocation"]
+    assert (await laptop.post("/tasks", {"title": "too late"})).status_code == 401
+
+
+async def test_a_repeated_request_that_changed_nothing_is_not_answered_to_who_left(
+    ana: Person, bob: Person
+) -> None:
+    workspace_id = await share(ana, bob)
+    inbox_id = (await ana.get(f"/workspaces/{workspace_id}")).json()["inbox_id"]
+    task = await ana.make("/tasks", title="x", project_id=inbox_id)
+    key = {"Idempotency-Key": "again"}
+    same = await bob.patch(f"/tasks/{task['id']}", {"title": "x"}, headers=key)
+    assert (same.status_code, same.json()["version"]) == (200, 1)
+    await ana.delete(f"/workspaces/{workspace_id}/members/{bob.user_id}")
+    assert (await bob.patch(f"/tasks/{task['id']}", {"title": "x"}, headers=key)).status_code == 404
+
+
+async def test_a_busy_token_row_keeps_nobody_from_reading(ana: Person, database: Database) -> None:
+    token = await ana.make("/tokens", name="laptop")
+    laptop = ana.with_token(token["token"])
+
+    async def read_while_locked(session: Writer) -> int:
+        await session.execute(text("SELECT 1 FROM tokens WHERE id = :id FOR UPDATE"), {"id": token["id"]})
+        return (await laptop.get("/tasks")).status_code
+
+    assert await database.write(read_while_locked) == 200
