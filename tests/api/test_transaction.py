@@ -426,11 +426,13 @@ async def test_a_request_over_its_deadline_is_given_up(
             await db.execute(text("SELECT pg_sleep(60)"))
         await asyncio.Event().wait()
 
-    hasty = settings.model_copy(update={"request_timeout": 0.3})
-    async with running(hasty, database_url, router) as server:
+    async with running(settings, database_url, router) as server:
         person = server.serve(ana)
+        # For this request only: on a busy machine any other may take as long.
+        server.app.state.settings = settings.model_copy(update={"request_timeout": 0.5})
         async with asyncio.timeout(PATIENCE):
             response = await person.post("/tests/endless")
+        server.app.state.settings = settings
         problem(response, 503)
         assert int(response.headers["retry-after"]) >= 1
         assert server.connections_in_use() == 0

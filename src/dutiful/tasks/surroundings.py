@@ -12,7 +12,7 @@ from dutiful.errors import invalid
 from dutiful.models import Member, Project, Role, Section, Task, Workspace
 from dutiful.tasks import queries
 from dutiful.tasks.place import Place
-from dutiful.tasks.schemas import TaskCreate
+from dutiful.tasks.schemas import TaskCreate, TaskRecord
 
 
 @dataclass
@@ -177,8 +177,8 @@ async def _members(
 async def _uids(
     session: Writer, workspace_ids: Collection[int], items: Iterable[TaskCreate]
 ) -> set[tuple[int, str]]:
-    """Taken pairs of workspace and uid among those wanted."""
-    uids = {item.uid for item in items if item.uid is not None}
+    """Taken pairs of workspace and uid among those wanted. An import has asked for all of its own at once."""
+    uids = {item.uid for item in items if not isinstance(item, TaskRecord)} - {None}
     if not uids:
         return set()
     statement = select(Task.workspace_id, Task.uid).where(
