@@ -61,8 +61,7 @@ async def run(
     ]
     names = _Names(session, actor, workspace_id, report)
     await names.load(fresh + [one.source for one in again])
-    for start in range(0, len(fresh), BATCH):
-        await _create(session, actor, fresh[start : start + BATCH], names)
+    await _create(session, actor, fresh, names)
     for one in again:
         await _update(session, actor, one, names)
 
@@ -174,8 +173,13 @@ def _first_spellings(names: Iterable[tuple[str, str]]) -> list[str]:
 
 
 async def _create(session: Writer, actor: Actor, sources: Sequence[SourceTask], names: _Names) -> None:
-    items = [_record_of(source, names) for source in sources]
-    made = await creation.create_many(session, actor, items, pointers=[source.where for source in sources])
+    made: list[Task] = []
+    for start in range(0, len(sources), BATCH):
+        batch = sources[start : start + BATCH]
+        items = [_record_of(source, names) for source in batch]
+        made += await creation.create_many(session, actor, items, pointers=[source.where for source in batch])
+    # After all tasks: PostgreSQL keeps the plan of its first foreign key check, and over the few tasks of an empty
+    # workspace it would plan to read them all for each record.
     await _remember(session, names, sources, made)
     names.report.created += len(made)
 
