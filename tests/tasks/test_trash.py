@@ -153,3 +153,11 @@ async def test_nothing_is_really_gone(ana: Person, database: Database) -> None:
     assert len(tasks) == 3
     assert len({task.trash_id for task in tasks}) == 1
     assert all(task.deleted_at is not None for task in tasks)
+
+
+async def test_a_restore_that_rests_on_an_old_version_is_refused(ana: Person) -> None:
+    task = await ana.make("/tasks", title="x")
+    await ana.delete(f"/tasks/{task['id']}")
+    path = f"/tasks/{task['id']}/restore"
+    assert (await ana.post(path, headers={"If-Match": '"1"'})).status_code == 412
+    assert (await ana.post(path, headers={"If-Match": '"2"'})).status_code == 200

@@ -65,7 +65,9 @@ def _known_as(secret: str) -> Select[*tuple[Any, ...]]:
     )
 
 
-async def _find_actor(session: Reader | Writer, statement: Select[*tuple[Any, ...]], request_id: uuid.UUID) -> Actor:
+async def _find_actor(
+    session: Reader | Writer, statement: Select[*tuple[Any, ...]], request_id: uuid.UUID
+) -> Actor:
     row = (await session.execute(statement)).one_or_none()
     if row is None:
         raise not_valid()

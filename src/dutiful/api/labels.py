@@ -68,6 +68,8 @@ async def delete_label(label_id: IdParameter, db: Db, actor: CurrentActor, if_ma
 
 
 @router.post("/{label_id}/restore", response_model=LabelOut)
-async def restore_label(label_id: IdParameter, db: Db, actor: CurrentActor, response: Response) -> Label:
+async def restore_label(
+    label_id: IdParameter, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response
+) -> Label:
     """Out of the trash, and back on the tasks it was on. A name taken meanwhile gets a number, as in “Name (2)”."""
-    return tagged(response, await service.restore(db, actor, label_id))
+    return tagged(response, await service.restore(db, actor, label_id, if_match))

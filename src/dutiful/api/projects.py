@@ -84,7 +84,7 @@ async def move_project(
 
 @router.post("/{project_id}/restore", response_model=ProjectOut)
 async def restore_project(
-    project_id: IdParameter, db: Db, actor: CurrentActor, response: Response
+    project_id: IdParameter, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response
 ) -> Project:
     """Out of the trash, with what went there with it. A name taken meanwhile gets a number, as in “Name (2)”."""
-    return tagged(response, await service.restore(db, actor, project_id))
+    return tagged(response, await service.restore(db, actor, project_id, if_match))

@@ -84,7 +84,7 @@ async def move_section(
 
 @router.post("/{section_id}/restore", response_model=SectionOut)
 async def restore_section(
-    section_id: IdParameter, db: Db, actor: CurrentActor, response: Response
+    section_id: IdParameter, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response
 ) -> Section:
     """Out of the trash, with the tasks that went there with it. A name taken meanwhile gets a number, as in “Name (2)”."""
-    return tagged(response, await sections.restore(db, actor, section_id))
+    return tagged(response, await sections.restore(db, actor, section_id, if_match))

@@ -152,5 +152,7 @@ async def move_task(
 
 
 @router.post("/{task_id}/restore", response_model=TaskOut)
-async def restore_task(task_id: IdParameter, db: Db, actor: CurrentActor, response: Response) -> Task:
-    return tagged(response, await service.restore(db, actor, task_id))
+async def restore_task(
+    task_id: IdParameter, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response
+) -> Task:
+    return tagged(response, await service.restore(db, actor, task_id, if_match))

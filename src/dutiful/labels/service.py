@@ -49,9 +49,10 @@ async def delete(session: Writer, actor: Actor, label_id: int, expected: Expecte
     await flush(session)
 
 
-async def restore(session: Writer, actor: Actor, label_id: int) -> Label:
+async def restore(session: Writer, actor: Actor, label_id: int, expected: Expected = ANY) -> Label:
     """Out of the trash, and back on the tasks that its deletion took it from."""
     label = await get_for_write(session, actor, Label, label_id, deleted=True)
+    expected.check(label)
     tasks = await queries.tasks_it_was_on(session, label)
     await trash.bring_back_named(session, actor, label, Label.workspace_id == label.workspace_id)
     for task in tasks:

@@ -61,9 +61,10 @@ async def delete(session: Writer, actor: Actor, section_id: int, expected: Expec
     await flush(session)
 
 
-async def restore(session: Writer, actor: Actor, section_id: int) -> Section:
+async def restore(session: Writer, actor: Actor, section_id: int, expected: Expected = ANY) -> Section:
     """Out of the trash, with all that went there with it."""
     section = await get_for_write(session, actor, Section, section_id, deleted=True)
+    expected.check(section)
     if await queries.is_in_trash(session, section.project_id):
         raise Conflict(
             "The project of this section is in the trash. Restore the project first.", code="in_trash"

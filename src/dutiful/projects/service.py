@@ -66,9 +66,10 @@ async def delete(session: Writer, actor: Actor, project_id: int, expected: Expec
     await flush(session)
 
 
-async def restore(session: Writer, actor: Actor, project_id: int) -> Project:
+async def restore(session: Writer, actor: Actor, project_id: int, expected: Expected = ANY) -> Project:
     """Out of the trash, with all that went there with it."""
     project = await get_for_write(session, actor, Project, project_id, deleted=True)
+    expected.check(project)
     contents = await queries.contents(session, project)
     await trash.bring_back_named(session, actor, project, Project.workspace_id == project.workspace_id)
     trash.bring_back(session, actor, contents)

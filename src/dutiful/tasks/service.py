@@ -86,9 +86,10 @@ async def delete(
     trash.discard(session, actor, [task, *(one for one in below if one.deleted_at is None)])
 
 
-async def restore(session: Writer, actor: Actor, task_id: int) -> Task:
+async def restore(session: Writer, actor: Actor, task_id: int, expected: Expected = ANY) -> Task:
     """Out of the trash, with all that went there with it."""
     task = await get_for_write(session, actor, Task, task_id, deleted=True)
+    expected.check(task)
     group = (
         await session.scalars(select(Task).where(Task.trash_id == task.trash_id).order_by(Task.id))
     ).all()
