@@ -37,6 +37,8 @@ def create_app(settings: Settings, database_url: URL | str) -> FastAPI:
         version=__version__,
         summary="Tasks, kept: what was answered is committed.",
         lifespan=lifespan,
+        # A redirect would name the host that the request names.
+        redirect_slashes=False,
         # FastAPI's pages load their scripts from elsewhere, which a server without internet cannot.
         docs_url=None,
         redoc_url=None,

@@ -122,6 +122,8 @@ TIME_PATTERN = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?"
 EntityId = Annotated[int, BeforeValidator(_require_int), Field(ge=1, le=BIGGEST_ID)]
 """An id in a body: a JSON number."""
 
+VersionNumber = Annotated[int, BeforeValidator(_require_int), Field(ge=1, le=2**31 - 1)]
+
 IdParameter = Annotated[int, Field(ge=1, le=BIGGEST_ID)]
 """An id in a path or query."""
 

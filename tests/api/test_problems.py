@@ -216,3 +216,15 @@ async def test_what_was_sent_is_not_repeated_in_the_answer(ana: Person) -> None:
     response = await ana.post("/tasks", {"title": [secret], "priority": secret, "uid": {"a": secret}})
     assert set(pointers(response)) == {"/title", "/priority", "/uid"}
     assert secret not in response.text
+
+
+async def test_a_length_of_thousands_of_digits_is_refused(
+    ana: Person, settings: Settings, database_url: URL
+) -> None:
+    async with running(settings, database_url) as server:
+        length = {"Content-Length": "1" + "0" * 5000}
+        problem(await server.serve(ana).request("POST", "/tasks", content=b"{}", headers=JSON | length), 413)
+
+
+async def test_no_redirect_follows_the_host_that_was_named(ana: Person) -> None:
+    problem(await ana.get("/tasks/", headers={"Host": "evil.example"}), 404)

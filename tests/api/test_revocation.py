@@ -85,3 +85,25 @@ async def test_a_busy_token_row_keeps_nobody_from_reading(ana: Person, database:
         return (await laptop.get("/tasks")).status_code
 
     assert await database.write(read_while_locked) == 200
+
+
+async def test_a_token_in_steady_use_is_revoked_all_the_same(ana: Person) -> None:
+    token = await ana.make("/tokens", name="stolen")
+    thief = ana.with_token(token["token"])
+    revoked = asyncio.Event()
+
+    async def write_without_end() -> int:
+        """The status that ended it; only a revocation does, or the deadline of the test."""
+        while True:
+            began_after = revoked.is_set()
+            response = await thief.post("/tasks", {"title": "again"})
+            if response.status_code != 201:
+                return response.status_code
+            assert not began_after
+
+    async with asyncio.timeout(20):
+        writers = [asyncio.create_task(write_without_end()) for _ in range(12)]
+        await asyncio.sleep(0.3)
+        assert (await ana.delete(f"/tokens/{token['id']}")).status_code == 204
+        revoked.set()
+        assert await asyncio.gather(*writers) == [401] * 12

@@ -32,7 +32,10 @@ def hash_secret(secret: str) -> bytes:
 
 async def authenticate(session: Reader | Writer, secret: str, request_id: uuid.UUID) -> Actor:
     """The actor behind a token, in one statement."""
-    return await _find_actor(session, _known_as(secret), request_id)
+    actor = await _find_actor(session, _known_as(secret), request_id)
+    if actor is None:
+        raise not_valid()
+    return actor
 
 
 async def authenticate_for_write(session: Writer, secret: str, request_id: uuid.UUID) -> Actor:
@@ -41,8 +44,13 @@ async def authenticate_for_write(session: Writer, secret: str, request_id: uuid.
     Who revokes the token waits for the writes that began under it, and no write begins under it after that. Disabling
     a user must take the row FOR UPDATE for the same effect: a plain UPDATE does not wait for these locks.
     """
-    statement = _known_as(secret).with_for_update(key_share=True, read=True, of=(Token, User))
-    return await _find_actor(session, statement, request_id)
+    # One that has expired is not locked: whoever stopped it is waiting for the locks on it to go.
+    is_usable = Token.expires_at.is_(None) | (Token.expires_at > clock.now())
+    statement = (
+        _known_as(secret).where(is_usable).with_for_update(key_share=True, read=True, of=(Token, User))
+    )
+    actor = await _find_actor(session, statement, request_id)
+    return actor or await authenticate(session, secret, request_id)
 
 
 def _known_as(secret: str) -> Select[*tuple[Any, ...]]:
@@ -67,10 +75,10 @@ def _known_as(secret: str) -> Select[*tuple[Any, ...]]:
 
 async def _find_actor(
     session: Reader | Writer, statement: Select[*tuple[Any, ...]], request_id: uuid.UUID
-) -> Actor:
+) -> Actor | None:
     row = (await session.execute(statement)).one_or_none()
     if row is None:
-        raise not_valid()
+        return None
     now = clock.now()
     if row.expires_at is not None and row.expires_at <= now:
         raise Unauthenticated("The token has expired. Make a new one.")

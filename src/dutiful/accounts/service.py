@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import Update, delete, func, select, text, update
 from sqlalchemy.orm import joinedload
 
 from dutiful import clock
 from dutiful.access import Actor
 from dutiful.accounts import queries
-from dutiful.accounts.authentication import hash_secret, new_secret, not_valid
+from dutiful.accounts.authentication import hash_secret, new_secret
 from dutiful.accounts.schemas import TokenCreate, UserPatch
 from dutiful.changes import account_log
-from dutiful.database.session import Reader, Writer
+from dutiful.database.session import Database, Reader, Writer
 from dutiful.errors import NotFound, invalid
 from dutiful.models import Scope, Token, User
 from dutiful.versions import Expected
@@ -55,7 +55,6 @@ async def issue_token(session: Writer, actor: Actor, wanted: TokenCreate) -> tup
         actor.require_scope(scope)
     if wanted.expires_at is not None and wanted.expires_at <= clock.now():
         raise invalid("/expires_at", "must lie in the future")
-    await _hold_token_of(session, actor)
     return await create_token(
         session, actor.user_id, wanted.name, wanted.scopes, expires_at=wanted.expires_at, actor=actor
     )
@@ -92,10 +91,19 @@ async def create_token(
     return token, secret
 
 
-async def revoke_own_token(session: Writer, actor: Actor, token_id: int) -> None:
-    """The row goes, so no later request can use it. Any token may revoke itself; others need the scope for it."""
+async def stop_own_token(database: Database, actor: Actor, token_id: int) -> None:
+    """Lets nobody sign in with the token any more, at once. Any token may stop itself; others need the scope for it.
+
+    On its own, before `revoke_own_token`: that waits for the writes that hold the token, and as long as new ones could
+    begin it might wait for ever.
+    """
     if token_id != actor.token_id:
         actor.require_scope(Scope.ADMIN)
+    await database.run_aside(_stop(token_id).where(Token.user_id == actor.user_id))
+
+
+async def revoke_own_token(session: Writer, actor: Actor, token_id: int) -> None:
+    """The row goes, once the writes that began under it are done."""
     deletion = delete(Token).where(Token.id == token_id, Token.user_id == actor.user_id)
     name = await session.scalar(deletion.returning(Token.name))
     if name is None:
@@ -103,13 +111,10 @@ async def revoke_own_token(session: Writer, actor: Actor, token_id: int) -> None
     account_log.record(session, actor.user_id, actor.user_id, "token.revoked", token_id=token_id, name=name)
 
 
-async def _hold_token_of(session: Writer, actor: Actor) -> None:
-    """A token that is being revoked at this moment must not leave a successor behind."""
-    if actor.token_id is None:
-        return
-    own = select(Token.id).where(Token.id == actor.token_id).with_for_update(read=True, key_share=True)
-    if await session.scalar(own) is None:
-        raise not_valid()
+def _stop(token_id: int) -> Update:
+    now = clock.now()
+    is_usable = Token.expires_at.is_(None) | (Token.expires_at > now)
+    return update(Token).where(Token.id == token_id, is_usable).values(expires_at=now)
 
 
 # --- for the person who runs the server: no actor, every account ------------------------------------------------------
@@ -167,6 +172,11 @@ async def set_password(session: Writer, user: User, password_hash: str) -> None:
 async def all_tokens(session: Reader) -> Sequence[tuple[Token, User]]:
     statement = select(Token, User).join(User, User.id == Token.user_id).order_by(Token.id)
     return (await session.execute(statement)).all()
+
+
+async def stop_token(database: Database, token_id: int) -> None:
+    """As `stop_own_token`."""
+    await database.run_aside(_stop(token_id))
 
 
 async def revoke_token(session: Writer, token_id: int) -> Token:

@@ -8,7 +8,7 @@ from fastapi.security import HTTPBearer
 from dutiful.access import Actor
 from dutiful.api.headers import parse_if_match
 from dutiful.api.transaction import SAFE_METHODS
-from dutiful.database.session import Reader, Writer
+from dutiful.database.session import Database, Reader, Writer
 from dutiful.errors import Unauthenticated
 from dutiful.models import Scope
 from dutiful.paging import MOST_ITEMS, MOST_SKIPPED, Slice
@@ -44,6 +44,15 @@ def get_signed_in_actor(request: Request, _: Annotated[object, Depends(_bearer)]
 
 SignedInActor = Annotated[Actor, Depends(get_signed_in_actor)]
 """Whatever the token's scope: for the few writes that any token may do."""
+
+
+def get_database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
+OwnCommit = Annotated[Database, Depends(get_database)]
+"""For the rare thing that must be committed on its own, whatever becomes of the request."""
 
 
 def get_actor(request: Request, actor: SignedInActor) -> Actor:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from dutiful.accounts import queries, service
 from dutiful.accounts.schemas import TokenCreate, TokenCreated, TokenOut
-from dutiful.api.deps import AdminScopedActor, CurrentActor, Db, ReadDb, SignedInActor, WantedSlice
+from dutiful.api.deps import AdminScopedActor, CurrentActor, Db, OwnCommit, ReadDb, SignedInActor, WantedSlice
 from dutiful.api.idempotency import shows_secret
 from dutiful.api.transaction import TransactionRoute
 from dutiful.models import Token
@@ -38,6 +38,7 @@ async def get_token(token_id: IdParameter, db: ReadDb, actor: CurrentActor) -> T
 
 
 @router.delete("/{token_id}", status_code=204)
-async def revoke_token(token_id: IdParameter, db: Db, actor: SignedInActor) -> None:
+async def revoke_token(token_id: IdParameter, db: Db, database: OwnCommit, actor: SignedInActor) -> None:
     """Any token may revoke itself; revoking another takes the scope `admin`."""
+    await service.stop_own_token(database, actor, token_id)
     await service.revoke_own_token(db, actor, token_id)

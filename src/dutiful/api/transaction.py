@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
 from dutiful.access import Actor
 from dutiful.accounts.authentication import authenticate, authenticate_for_write, note_use
@@ -44,8 +45,12 @@ class TransactionRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             settings: Settings = request.app.state.settings
-            # Read before anything is held: a slow upload costs no connection.
-            await request.body()
+            try:
+                # Read before anything is held: a slow upload costs no connection.
+                await request.body()
+            except ClientDisconnect:
+                # Nobody is left to read this.
+                return Response(status_code=400)
             deadline = asyncio.timeout(settings.request_timeout)
             try:
                 async with deadline:

@@ -2,7 +2,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from dutiful.vocabulary import EntityId, Input, Output
+from dutiful.vocabulary import EntityId, Input, Output, VersionNumber
 
 Ref = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,50}$")]
 RefUse = Annotated[str, StringConstraints(pattern=r"^\$[A-Za-z0-9_-]{1,50}$")]
@@ -17,7 +17,7 @@ class Operation(Input):
     type: TypeName
     ref: Ref | None = None
     id: EntityId | RefUse | None = None
-    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    version: VersionNumber | None = None
     data: dict[str, Any] = Field(default={})
 
 

@@ -108,10 +108,13 @@ def list_tokens(*, as_json: JsonOption = False) -> None:
 
 def revoke_token(token_id: Annotated[int, typer.Argument(metavar="ID", min=1)]) -> None:
     """Revoke a token. It stops working at once."""
-    token = with_database(
-        lambda database: database.write(lambda session: accounts.revoke_token(session, token_id))
-    )
+    token = with_database(lambda database: _revoke_token(database, token_id))
     note(f"Revoked {token.id} {token.name}.")
+
+
+async def _revoke_token(database: Database, token_id: int) -> Token:
+    await accounts.stop_token(database, token_id)
+    return await database.write(lambda session: accounts.revoke_token(session, token_id))
 
 
 def _token_as_json(token: Token) -> dict[str, Any]:
