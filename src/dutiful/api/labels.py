@@ -36,6 +36,7 @@ async def get_label(label_id: IdParameter, db: ReadDb, actor: CurrentActor, resp
     return tagged(response, await get(db, actor, Label, label_id))
 
 
+@router.put("/{label_id}", name="replace_label", response_model=LabelOut)
 @router.patch("/{label_id}", response_model=LabelOut)
 async def update_label(
     label_id: IdParameter,
@@ -45,19 +46,7 @@ async def update_label(
     if_match: IfMatch,
     response: Response,
 ) -> Label:
-    return tagged(response, await service.update(db, actor, label_id, body, if_match))
-
-
-@router.put("/{label_id}", response_model=LabelOut)
-async def replace_label(
-    label_id: IdParameter,
-    body: LabelPatch,
-    db: Db,
-    actor: CurrentActor,
-    if_match: IfMatch,
-    response: Response,
-) -> Label:
-    """The same as PATCH: what is not sent stays, so a client that knows fewer fields wipes none."""
+    """Only what is sent changes. PUT does the same, so a client that knows fewer fields wipes none."""
     return tagged(response, await service.update(db, actor, label_id, body, if_match))
 
 

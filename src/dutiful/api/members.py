@@ -40,6 +40,7 @@ async def get_member(
     return tagged(response, await queries.get_member(db, actor, workspace_id, user_id))
 
 
+@router.put("/{user_id}", name="replace_member", response_model=MemberOut)
 @router.patch("/{user_id}", response_model=MemberOut)
 async def update_member(
     workspace_id: IdParameter,
@@ -50,21 +51,7 @@ async def update_member(
     if_match: IfMatch,
     response: Response,
 ) -> Member:
-    member = await service.update_member(db, actor, workspace_id, user_id, body, if_match)
-    return tagged(response, member)
-
-
-@router.put("/{user_id}", response_model=MemberOut)
-async def replace_member(
-    workspace_id: IdParameter,
-    user_id: IdParameter,
-    body: MemberPatch,
-    db: Db,
-    actor: AdminScopedActor,
-    if_match: IfMatch,
-    response: Response,
-) -> Member:
-    """The same as PATCH: what is not sent stays."""
+    """Only what is sent changes. PUT does the same, so a client that knows fewer fields wipes none."""
     member = await service.update_member(db, actor, workspace_id, user_id, body, if_match)
     return tagged(response, member)
 

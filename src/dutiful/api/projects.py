@@ -39,6 +39,7 @@ async def get_project(
     return tagged(response, await get(db, actor, Project, project_id))
 
 
+@router.put("/{project_id}", name="replace_project", response_model=ProjectOut)
 @router.patch("/{project_id}", response_model=ProjectOut)
 async def update_project(
     project_id: IdParameter,
@@ -48,19 +49,7 @@ async def update_project(
     if_match: IfMatch,
     response: Response,
 ) -> Project:
-    return tagged(response, await service.update(db, actor, project_id, body, if_match))
-
-
-@router.put("/{project_id}", response_model=ProjectOut)
-async def replace_project(
-    project_id: IdParameter,
-    body: ProjectPatch,
-    db: Db,
-    actor: CurrentActor,
-    if_match: IfMatch,
-    response: Response,
-) -> Project:
-    """The same as PATCH: what is not sent stays, so a client that knows fewer fields wipes none."""
+    """Only what is sent changes. PUT does the same, so a client that knows fewer fields wipes none."""
     return tagged(response, await service.update(db, actor, project_id, body, if_match))
 
 

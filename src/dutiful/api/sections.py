@@ -39,6 +39,7 @@ async def get_section(
     return tagged(response, await get(db, actor, Section, section_id))
 
 
+@router.put("/{section_id}", name="replace_section", response_model=SectionOut)
 @router.patch("/{section_id}", response_model=SectionOut)
 async def update_section(
     section_id: IdParameter,
@@ -48,19 +49,7 @@ async def update_section(
     if_match: IfMatch,
     response: Response,
 ) -> Section:
-    return tagged(response, await sections.update(db, actor, section_id, body, if_match))
-
-
-@router.put("/{section_id}", response_model=SectionOut)
-async def replace_section(
-    section_id: IdParameter,
-    body: SectionPatch,
-    db: Db,
-    actor: CurrentActor,
-    if_match: IfMatch,
-    response: Response,
-) -> Section:
-    """The same as PATCH: what is not sent stays, so a client that knows fewer fields wipes none."""
+    """Only what is sent changes. PUT does the same, so a client that knows fewer fields wipes none."""
     return tagged(response, await sections.update(db, actor, section_id, body, if_match))
 
 

@@ -124,18 +124,12 @@ async def get_task(task_id: IdParameter, db: ReadDb, actor: CurrentActor, respon
     return tagged(response, await get(db, actor, Task, task_id))
 
 
+@router.put("/{task_id}", name="replace_task", response_model=TaskOut)
 @router.patch("/{task_id}", response_model=TaskOut)
 async def update_task(
     task_id: IdParameter, body: TaskPatch, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response
 ) -> Task:
-    return tagged(response, await service.update(db, actor, task_id, body, if_match))
-
-
-@router.put("/{task_id}", response_model=TaskOut)
-async def replace_task(
-    task_id: IdParameter, body: TaskPatch, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response
-) -> Task:
-    """The same as PATCH: what is not sent stays, so a client that knows fewer fields wipes none."""
+    """Only what is sent changes. PUT does the same, so a client that knows fewer fields wipes none."""
     return tagged(response, await service.update(db, actor, task_id, body, if_match))
 
 

@@ -17,16 +17,10 @@ async def get_me(db: ReadDb, actor: CurrentActor, response: Response) -> User:
     return tagged(response, await queries.get_user(db, actor))
 
 
+@router.put("/me", name="replace_me", response_model=UserOut)
 @router.patch("/me", response_model=UserOut)
 async def update_me(
     body: UserPatch, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response
 ) -> User:
-    return tagged(response, await service.update_user(db, actor, body, if_match))
-
-
-@router.put("/me", response_model=UserOut)
-async def replace_me(
-    body: UserPatch, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response
-) -> User:
-    """The same as PATCH: what is not sent stays."""
+    """Only what is sent changes. PUT does the same, so a client that knows fewer fields wipes none."""
     return tagged(response, await service.update_user(db, actor, body, if_match))

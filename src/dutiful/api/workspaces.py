@@ -37,6 +37,7 @@ async def get_workspace(
     return tagged(response, await queries.get(db, actor, workspace_id))
 
 
+@router.put("/{workspace_id}", name="replace_workspace", response_model=WorkspaceOut)
 @router.patch("/{workspace_id}", response_model=WorkspaceOut)
 async def update_workspace(
     workspace_id: IdParameter,
@@ -46,19 +47,7 @@ async def update_workspace(
     if_match: IfMatch,
     response: Response,
 ) -> SeenWorkspace:
-    return tagged(response, await service.update(db, actor, workspace_id, body, if_match))
-
-
-@router.put("/{workspace_id}", response_model=WorkspaceOut)
-async def replace_workspace(
-    workspace_id: IdParameter,
-    body: WorkspacePatch,
-    db: Db,
-    actor: CurrentActor,
-    if_match: IfMatch,
-    response: Response,
-) -> SeenWorkspace:
-    """The same as PATCH: what is not sent stays."""
+    """Only what is sent changes. PUT does the same, so a client that knows fewer fields wipes none."""
     return tagged(response, await service.update(db, actor, workspace_id, body, if_match))
 
 
