@@ -88,18 +88,22 @@ class Database:
         outside its session. `repeatable` says that it recognises what it has already done (an idempotency key):
         only then is it run again after a COMMIT whose outcome is unknown.
         """
+        in_doubt = False
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await self._attempt(work)
+                return await self._attempt(work, in_doubt=in_doubt)
             except DBAPIError as error:
                 if attempt == ATTEMPTS or not _may_retry(error, repeatable=repeatable):
                     raise
+                # The next attempt cannot say that nothing was written, if this one cannot.
+                in_doubt = in_doubt or commit_was_sent(error)
                 # Two that collided should not meet again at once.
                 await asyncio.sleep(random.random() * 0.01 * 2**attempt)  # noqa: S311 - no secret
         raise AssertionError("unreachable")
 
-    async def _attempt(self, work: Callable[[Writer], Awaitable[T]]) -> T:
+    async def _attempt(self, work: Callable[[Writer], Awaitable[T]], *, in_doubt: bool) -> T:
         async with self._writers() as session:
+            session.info["commit_was_begun"] = in_doubt
             try:
                 result = await work(Writer(session))
                 await run_before_commit(Writer(session))
@@ -160,7 +164,7 @@ def commit_was_sent(error: DBAPIError) -> bool:
 
 def commit_was_begun(session: Reader | Writer) -> bool:
     """True once nobody can say any more that nothing was written."""
-    return "commit_was_begun" in session.info
+    return bool(session.info.get("commit_was_begun"))
 
 
 def outcome_unknown() -> Unavailable:
