@@ -3,7 +3,7 @@
 import uuid
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
@@ -15,11 +15,14 @@ from sqlalchemy import (
     Text,
     Time,
     UniqueConstraint,
+    event,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm.attributes import get_history
 
+from dutiful import words
 from dutiful.database.base import Base
 from dutiful.database.types import BigInt, Instant, PositionKey, RankedEnum, word_enum
 from dutiful.models.journaled import Journaled, Trashable
@@ -89,6 +92,19 @@ class Task(Journaled, Trashable, Base):
             postgresql_where=text("label_ids <> '{}'"),
         ),
         Index("ix_tasks_trash_id", "trash_id", postgresql_where=text("trash_id IS NOT NULL")),
+        Index(
+            "ix_tasks_trash",
+            "workspace_id",
+            "deleted_at",
+            postgresql_where=text("deleted_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_tasks_search",
+            "search",
+            postgresql_using="gin",
+            # What was written lately is read through by every search, and put in its place by some unlucky write.
+            postgresql_with={"gin_pending_list_limit": 512},
+        ),
     )
     entity: ClassVar = "task"
     journal_fields: ClassVar = (
@@ -133,6 +149,10 @@ class Task(Journaled, Trashable, Base):
     uid: Mapped[str] = mapped_column(String(255), default=new_uid)
     created_by: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="SET NULL"))
     completed_at: Mapped[Instant | None]
+    # Derived from title and description as they are written; never read, only searched.
+    search: Mapped[str | None] = mapped_column(
+        TSVECTOR, deferred=True, deferred_raiseload=True, sort_order=99
+    )
 
     @property
     def due(self) -> When | None:
@@ -158,6 +178,19 @@ class Task(Journaled, Trashable, Base):
         self.status = status
         self.completed_at = at if status is Status.DONE else None
         return True
+
+
+# Here rather than in the verbs: none of them can forget it.
+@event.listens_for(Task, "before_insert")
+def _note_words(_mapper: Any, _connection: Any, task: Task) -> None:
+    # A description left out gets its default only as it is sent.
+    task.search = words.vector(task.workspace_id, task.title, task.description or "")
+
+
+@event.listens_for(Task, "before_update")
+def _note_new_words(mapper: Any, connection: Any, task: Task) -> None:
+    if any(get_history(task, name).added for name in ("title", "description")):
+        _note_words(mapper, connection, task)
 
 
 def _when(day: date | None, at: time | None, zone: str | None) -> When | None:

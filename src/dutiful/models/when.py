@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 from functools import cache
+from typing import Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from dutiful.database.types import JsonObject
@@ -29,6 +30,12 @@ class When:
             "time": None if self.time is None else format_time(self.time),
             "timezone": self.timezone,
         }
+
+    @classmethod
+    def from_json(cls, value: JsonObject) -> Self:
+        """What `as_json` gave."""
+        time = None if value["time"] is None else dt.time.fromisoformat(value["time"])
+        return cls(dt.date.fromisoformat(value["date"]), time, value["timezone"])
 
 
 def format_time(value: dt.time) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Boolean, ColumnElement, cast, func, literal, literal_column, or_, select, text
+from sqlalchemy import Boolean, ColumnElement, cast, func, literal, literal_column, select, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from dutiful.access import Actor, is_visible
@@ -50,6 +50,7 @@ class TaskFilter:
     due_before: dt.date | dt.datetime | None = None
     due_after: dt.date | dt.datetime | None = None
     updated_after: dt.datetime | None = None
+    # Left to `search`, which asks the database first.
     q: str | None = None
     sort: Sort = Sort.ID
 
@@ -59,10 +60,6 @@ class TaskFilter:
         yield from self._due_bounds()
         if self.updated_after is not None:
             yield Task.updated_at >= self.updated_after
-        for word in (self.q or "").split():
-            yield or_(
-                Task.title.icontains(word, autoescape=True), Task.description.icontains(word, autoescape=True)
-            )
 
     def order(self) -> Order:
         name = self.sort.removeprefix("-")

@@ -12,6 +12,7 @@ from dutiful.database.session import Reader, Writer
 from dutiful.models import Member, Task
 from dutiful.paging import Slice
 from dutiful.paging import page as get_page
+from dutiful.tasks import search
 from dutiful.tasks.filters import TaskFilter
 from dutiful.tasks.place import Place
 
@@ -23,6 +24,9 @@ async def page(
     session: Reader, actor: Actor, wanted: Slice, task_filter: TaskFilter
 ) -> tuple[Sequence[Task], str | None]:
     statement = select(Task).where(is_visible(actor, Task), *task_filter.conditions(actor))
+    if task_filter.q is not None:
+        q, workspace_id = task_filter.q, task_filter.workspace_id
+        statement = statement.where(await search.condition(session, actor, q, workspace_id))
     return await get_page(session, statement, task_filter.order(), wanted)
 
 

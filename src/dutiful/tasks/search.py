@@ -1,0 +1,135 @@
+"""What people type to find tasks, and the tasks it finds.
+
+| typed           | finds tasks with                                             |
+|-----------------|--------------------------------------------------------------|
+| `milk bread`    | both words, in any order, in title or description            |
+| `pass*`         | a word that begins so; the last word needs no star while nothing follows it |
+| `"oat milk"`    | these words in a row                                         |
+| `foo-bar`       | the same: punctuation splits words, and they stay in a row   |
+| `-milk`, `-"oat milk"` | none of that                                          |
+
+Whatever is typed means something: a quote that is not closed goes on to the end, and what has no letter, digit or
+symbol is passed over.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, String, cast, false, func, literal, select, true
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from dutiful import words
+from dutiful.access import Actor, visible_workspaces
+from dutiful.database.session import Reader
+from dutiful.database.types import any_of
+from dutiful.errors import invalid_parameter
+from dutiful.models import Member, Task
+
+MOST_CHARACTERS = 500
+MOST_TERMS = 32
+
+# So many are fetched by id faster than they are met by reading a list of a million.
+FEW = 10_000
+
+_TERM = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)(?P<end>"?)|(?P<bare>[^\s"]+))')
+# As telephones and word processors type them.
+_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
+
+# Stands for the id of a workspace, with which each word in the index begins.
+_WORKSPACE = "#"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    text: str
+    is_prefix: bool = False
+
+    def __str__(self) -> str:
+        # There is nothing to escape: words have no quotes and no backslashes.
+        return f"'{_WORKSPACE}:{self.text}'" + (":*" if self.is_prefix else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Words in a row."""
+
+    words: tuple[Word, ...]
+    is_unwanted: bool = False
+
+    def __str__(self) -> str:
+        row = " <-> ".join(map(str, self.words))
+        if len(self.words) == 1 or self.is_unwanted:
+            return f"({row})"
+        # In texts so long that positions are missing, to have all the words is enough.
+        return f"({row} | {' & '.join(map(str, (Word(''), *self.words)))})"
+
+
+def parse(q: str) -> list[Term]:
+    """Raises Invalid when there are too many terms."""
+    q = unicodedata.normalize("NFKC", q).translate(_QUOTES)
+    terms = []
+    for match in _TERM.finditer(q):
+        is_unwanted = bool(match["minus"])
+        text = match["bare"] if match["phrase"] is None else match["phrase"]
+        is_unfinished = match.end() == len(q) and not match["end"] and not is_unwanted
+        is_prefix = text.endswith("*") or (is_unfinished and text == text.rstrip())
+        if row := tuple(_words(text, is_prefix=is_prefix)):
+            terms.append(Term(row, is_unwanted))
+    if len(terms) > MOST_TERMS:
+        raise invalid_parameter(
+            "q", f"has more than {MOST_TERMS} terms; put words that belong together in quotes"
+        )
+    return terms
+
+
+def _words(text: str, *, is_prefix: bool) -> Iterator[Word]:
+    pieces = list(words.pieces(text))
+    for index, piece in enumerate(pieces):
+        is_last = index == len(pieces) - 1
+        if not piece.is_unspaced:
+            yield Word(piece.text, is_prefix and is_last)
+        elif not is_last:
+            yield from map(Word, words.pairs(piece.text))
+        elif len(piece.text) == 1:
+            # Alone it stands in the index only at the end of a run.
+            yield Word(piece.text, is_prefix=True)
+        else:
+            yield from map(Word, words.pairs(piece.text)[:-1])
+
+
+async def condition(session: Reader, actor: Actor, q: str, workspace_id: int | None) -> ColumnElement[bool]:
+    """True for the tasks that `q` finds; `workspace_id` narrows the search to one of the actor's workspaces.
+
+    Few are looked up in the index beforehand and named by their ids. Many are met soon in whichever order the list is
+    read. PostgreSQL cannot tell the one from the other, and would at times read a whole table to find three.
+    """
+    if not q.strip():
+        return true()
+    terms = parse(q)
+    wanted = [str(term) for term in terms if not term.is_unwanted]
+    unwanted = [str(term) for term in terms if term.is_unwanted]
+    if not wanted:
+        return ~_matches(" | ".join(unwanted), Task.__table__.c.workspace_id) if unwanted else false()
+    query = " & ".join([*wanted, *(f"!{term}" for term in unwanted)])
+    found = await _find_few(session, actor, query, workspace_id)
+    if found is None:
+        return _matches(query, Task.__table__.c.workspace_id)
+    return Task.id == any_of(found)
+
+
+async def _find_few(session: Reader, actor: Actor, query: str, workspace_id: int | None) -> list[int] | None:
+    """The ids, or None if there are too many. The index is asked once for each workspace."""
+    mine = visible_workspaces(actor)
+    if workspace_id is not None:
+        mine = mine.where(Member.workspace_id == workspace_id)
+    here = mine.subquery("here")
+    found = select(Task.id).join(here, _matches(query, here.c.workspace_id)).where(Task.deleted_at.is_(None))
+    ids = (await session.scalars(found.limit(FEW + 1))).all()
+    return None if len(ids) > FEW else list(ids)
+
+
+def _matches(query: str, workspace_id: ColumnElement[int]) -> ColumnElement[bool]:
+    here = func.replace(literal(query), _WORKSPACE, cast(workspace_id, String))
+    return Task.search.bool_op("@@")(cast(here, TSQUERY))
