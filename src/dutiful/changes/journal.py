@@ -5,6 +5,7 @@ statement: the feed has no holes and its order is the order of commit.
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import orjson
@@ -17,10 +18,19 @@ from dutiful.database.types import JsonObject
 from dutiful.models.journaled import Journaled
 
 
-def record(session: Writer, actor: Actor, verb: str, thing: Journaled, before: JsonObject | None) -> bool:
+def record(
+    session: Writer,
+    actor: Actor,
+    verb: str,
+    thing: Journaled,
+    before: JsonObject | None,
+    *,
+    undo_of: int | None = None,
+) -> bool:
     """Notes what became of `thing`; False, and no new version, when nothing did.
 
-    `before` is its `state()` before the change, None for a creation. The thing must have its id.
+    `before` is its `state()` before the change, None for a creation. The thing must have its id. `undo_of` is the seq
+    of the change that this one takes back.
     """
     after = thing.state()
     if before is not None:
@@ -29,7 +39,7 @@ def record(session: Writer, actor: Actor, verb: str, thing: Journaled, before: J
             return False
         thing.version += 1
         thing.updated_at = clock.now()
-    _append(session, actor, verb, thing, thing.workspace_id, before, after)
+    _append(session, actor, verb, thing, thing.workspace_id, before, after, undo_of)
     return True
 
 
@@ -65,6 +75,17 @@ def positions(session: Writer) -> dict[int, int]:
     return {workspace_id: seq for workspace_id, seq in reached.items() if workspace_id not in journal.private}
 
 
+def appended_to(session: Writer) -> Collection[int]:
+    """The workspaces whose journals this transaction added to, for telling whoever follows them."""
+    journal: _Journal | None = session.info.get("journal")
+    return () if journal is None else journal.positions.keys()
+
+
+def keep_private(session: Writer, workspace_ids: Collection[int]) -> None:
+    """Leaves these out of `positions`: the actor has not been, or is no more, in them."""
+    _journal(session).private.update(workspace_ids)
+
+
 def _append(
     session: Writer,
     actor: Actor,
@@ -73,6 +94,7 @@ def _append(
     workspace_id: int,
     before: JsonObject | None,
     after: JsonObject | None,
+    undo_of: int | None = None,
 ) -> None:
     if workspace_id not in locked_workspaces(session):
         raise RuntimeError(f"{verb} was recorded without holding the lock of its workspace")
@@ -87,6 +109,7 @@ def _append(
             "before": before,
             "after": after,
             "request_id": str(actor.request_id),
+            "undo_of": undo_of,
         },
     )
 
@@ -111,11 +134,13 @@ class _Journal:
         self.entries[workspace_id].append(entry)
 
     async def append(self) -> None:
+        # One for all workspaces: what one request did has one time.
+        at = clock.now()
         for workspace_id, entries in sorted(self.entries.items()):
             values = {
                 "workspace_id": workspace_id,
                 "count": len(entries),
-                "at": clock.now(),
+                "at": at,
                 "entries": orjson.dumps(entries).decode(),
             }
             self.positions[workspace_id] = (
@@ -136,13 +161,15 @@ _NUMBER_AND_APPEND = text("""
     WITH counter AS (
         UPDATE workspace_counters SET seq = seq + :count WHERE workspace_id = :workspace_id RETURNING seq
     ), appended AS (
-        INSERT INTO changes (workspace_id, seq, at, user_id, verb, entity, entity_id, version, before, after, request_id)
+        INSERT INTO changes (workspace_id, seq, at, user_id, verb, entity, entity_id, version, before, after,
+                             request_id, undo_of)
         SELECT :workspace_id, counter.seq - :count + entry.ordinality, :at, entry.user_id, entry.verb, entry.entity,
-               entry.entity_id, entry.version, entry.before, entry.after, entry.request_id
+               entry.entity_id, entry.version, entry.before, entry.after,
+               entry.request_id, entry.undo_of
         FROM counter,
              ROWS FROM (jsonb_to_recordset(CAST(:entries AS jsonb)) AS (
                  user_id bigint, verb text, entity text, entity_id bigint, version integer,
-                 before jsonb, after jsonb, request_id uuid
+                 before jsonb, after jsonb, request_id uuid, undo_of bigint
              )) WITH ORDINALITY AS entry
     )
     SELECT seq FROM counter

@@ -1,13 +1,16 @@
 import uuid
 from datetime import datetime
 
+from pydantic import Field
+
 from dutiful.database.types import JsonObject
 from dutiful.vocabulary import Output
 
 
 class ChangeOut(Output):
     """One line of a workspace's journal. `before` and `after` hold the fields that changed, `before` is null for a
-    creation, `after` for what is gone for good; `version` is that of the thing afterwards."""
+    creation, `after` for what is gone for good; `version` is that of the thing afterwards; `undo_of` is the id of the
+    change that this one takes back."""
 
     id: str
     workspace_id: int
@@ -21,6 +24,7 @@ class ChangeOut(Output):
     before: JsonObject | None
     after: JsonObject | None
     request_id: uuid.UUID
+    undo_of: str | None = Field(validation_alias="undone_id")
 
 
 class ChangePage(Output):

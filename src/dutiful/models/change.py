@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,6 +14,14 @@ class Change(Base):
     """`before` and `after` hold the fields that changed; `version` is that of the thing afterwards."""
 
     __tablename__ = "changes"
+    __table_args__ = (
+        # For undoing: what became of a thing since, and what else a request did.
+        Index("ix_changes_entity", "workspace_id", "entity", "entity_id"),
+        Index("ix_changes_request_id", "request_id"),
+        # The latest requests of a person. A request is one key of it, however many changes it made.
+        Index("ix_changes_user_id", "user_id", "at", "request_id"),
+        Index("ix_changes_undo_of", "workspace_id", "undo_of", postgresql_where=text("undo_of IS NOT NULL")),
+    )
 
     workspace_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
@@ -29,7 +37,13 @@ class Change(Base):
     before: Mapped[JsonObject | None] = mapped_column(JSONB)
     after: Mapped[JsonObject | None] = mapped_column(JSONB)
     request_id: Mapped[uuid.UUID]
+    # The seq of the change that this one takes back, in the same journal.
+    undo_of: Mapped[BigInt | None]
 
     @property
     def id(self) -> str:
         return f"{self.workspace_id}-{self.seq}"
+
+    @property
+    def undone_id(self) -> str | None:
+        return None if self.undo_of is None else f"{self.workspace_id}-{self.undo_of}"
