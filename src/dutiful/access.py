@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, select, true, union
 
 from dutiful.database.base import Base
 from dutiful.database.session import Reader, Writer
+from dutiful.database.types import any_of
 from dutiful.errors import Forbidden, NotFound
 from dutiful.models import Label, Member, Project, Role, Scope, Section, Task, Workspace, WorkspaceCounter
 
@@ -123,13 +124,7 @@ async def hold(session: Writer, actor: Actor, named: Mapping[type[Any], Collecti
     """Reads what is alive of the things named, as far as their workspaces are locked: `get_for_write` then asks no
     more. One statement for the actor's roles, and one for each type."""
     held = _held(session)
-    roles = select(Member.workspace_id, Member.role).where(
-        Member.user_id == actor.user_id,
-        Member.workspace_id.in_(visible_workspaces(actor)),
-        Member.workspace_id.in_(locked_workspaces(session)),
-    )
-    for workspace_id, role in await session.execute(roles):
-        held.roles[workspace_id] = role
+    held.roles |= await get_roles(session, actor, locked_workspaces(session))
     for thing, ids in named.items():
         if ids:
             here = workspace_of(thing).in_(held.roles)
@@ -235,6 +230,18 @@ async def get_role(session: Reader | Writer, actor: Actor, workspace_id: int) ->
     if role is None:
         raise not_found(Workspace)
     return role
+
+
+async def get_roles(
+    session: Reader | Writer, actor: Actor, workspace_ids: Collection[int]
+) -> dict[int, Role]:
+    """The actor's role in each of these workspaces that they see."""
+    statement = select(Member.workspace_id, Member.role).where(
+        Member.user_id == actor.user_id,
+        Member.workspace_id == any_of(workspace_ids),
+        Member.workspace_id.in_(visible_workspaces(actor)),
+    )
+    return {workspace_id: role for workspace_id, role in await session.execute(statement)}  # noqa: C416 - typed
 
 
 def require_role(role: Role, needs: Role) -> None:

@@ -4,14 +4,16 @@ from typing import Any
 import pytest
 from tests.conftest import MakePerson
 from tests.people import Person
-from tests.sharing import account_events, disable, journal, share, verbs
+from tests.sharing import account_events, admit, disable, journal, share, verbs
 from tests.statements import count_statements
 
 from dutiful.changes.cursor import decode_cursor
-from dutiful.database.session import Database
+from dutiful.database.session import Database, Writer
+from dutiful.models import User
 
 
-async def test_an_owner_adds_somebody_by_e_mail(ana: Person, bob: Person) -> None:
+async def test_an_owner_adds_by_e_mail_whom_they_share_a_workspace_with(ana: Person, bob: Person) -> None:
+    await share(bob, ana, role="viewer")
     path = f"/workspaces/{await share(ana)}/members"
     response = await ana.post(path, {"email": f" {bob.email.upper()} ", "role": "viewer"})
     made = response.json()
@@ -39,10 +41,12 @@ async def test_joining_is_told_in_the_workspace_and_at_home(ana: Person, bob: Pe
         "workspace",
         workspace_id,
     )
-    assert (joined["user_id"], joined["after"]["role"]) == (ana.user_id, "viewer")
+    assert joined["after"]["role"] == "viewer"
+    assert joined["user_id"] == added["user_id"] == bob.user_id
 
 
 async def test_the_cursor_of_the_answer_does_not_tell_of_the_others_home(ana: Person, bob: Person) -> None:
+    await share(ana, bob)
     workspace_id = await share(ana)
     response = await ana.post(f"/workspaces/{workspace_id}/members", {"email": bob.email})
     assert set(decode_cursor(response.headers["Dutiful-Cursor"])) == {workspace_id}
@@ -62,13 +66,13 @@ async def test_a_list_of_members_takes_the_same_statements_whatever_its_length(
     ana: Person, new_person: MakePerson, database: Database
 ) -> None:
     counts = []
-    path = f"/workspaces/{await share(ana)}/members"
+    workspace_id = await share(ana)
+    path = f"/workspaces/{workspace_id}/members"
     for _ in range(2):
         with count_statements(database) as statements:
             await ana.get(path)
         counts.append(len(statements))
-        for _ in range(3):
-            await ana.make(path, email=(await new_person("Friend")).email)
+        await admit(ana, workspace_id, *[await new_person("Friend") for _ in range(3)])
     assert counts == [3, 3]
 
 
@@ -81,6 +85,50 @@ async def test_a_new_name_is_a_new_etag_of_the_member(ana: Person, bob: Person) 
     assert (after.status_code, after.json()["name"]) == (200, "Robert")
     # The role was not touched, so a change of it may go on.
     assert (await ana.patch(path, {"role": "viewer"}, headers={"If-Match": tag})).status_code == 200
+
+
+async def test_adding_by_e_mail_does_not_tell_who_has_an_account(
+    ana: Person, bob: Person, new_person: MakePerson
+) -> None:
+    """Neither that of a stranger, nor of somebody who has left, nor of who shares what is deleted."""
+    eva = await new_person("Eva")
+    left, deleted = await share(ana, bob), await share(ana, eva)
+    await bob.delete(f"/workspaces/{left}/members/{bob.user_id}")
+    await ana.delete(f"/workspaces/{deleted}")
+    path = f"/workspaces/{await share(ana)}/members"
+    answers = []
+    for email in ("nobody@example.org", (await new_person("Zoe")).email, bob.email, eva.email):
+        answer = await ana.post(path, {"email": email})
+        answers.append((answer.status_code, {**answer.json(), "request_id": None}))
+    assert answers[0][0] == 422
+    assert "invite them by a link" in answers[0][1]["errors"][0]["detail"]
+    assert answers == answers[:1] * 4
+
+
+async def test_adding_by_e_mail_asks_the_same_of_the_database_for_whoever_is_not_known(
+    ana: Person, bob: Person, database: Database
+) -> None:
+    path = f"/workspaces/{await share(ana)}/members"
+    asked = []
+    for email in (bob.email, "nobody@example.org"):
+        with count_statements(database) as statements:
+            await ana.post(path, {"email": email})
+        asked.append(statements)
+    assert asked[0] == asked[1]
+
+
+async def test_the_administrator_adds_anybody_by_e_mail(ana: Person, bob: Person, database: Database) -> None:
+    await promote(database, ana)
+    path = f"/workspaces/{await share(ana)}/members"
+    assert (await ana.post(path, {"email": bob.email})).status_code == 201
+    assert (await ana.post(path, {"email": "nobody@example.org"})).status_code == 422
+
+
+async def promote(database: Database, person: Person) -> None:
+    async def work(session: Writer) -> None:
+        (await session.get_one(User, person.user_id)).is_admin = True
+
+    await database.write(work)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +149,7 @@ async def test_who_is_not_here_cannot_be_added(ana: Person, body: Any, pointer: 
 
 
 async def test_a_disabled_person_counts_as_absent(ana: Person, bob: Person, database: Database) -> None:
+    await share(ana, bob)
     path = f"/workspaces/{await share(ana)}/members"
     await disable(database, bob)
     refused = await ana.post(path, {"email": bob.email})
@@ -127,11 +176,13 @@ async def test_of_two_owners_who_add_somebody_at_once_one_is_told(
 ) -> None:
     path = f"/workspaces/{await share(ana, bob, role='owner')}/members"
     eva = await new_person("Eva")
+    await share(eva, ana, bob)
     answers = await asyncio.gather(*(person.post(path, {"email": eva.email}) for person in (ana, bob)))
     assert sorted(answer.status_code for answer in answers) == [201, 409]
 
 
 async def test_a_repeated_keyed_request_adds_somebody_once(ana: Person, bob: Person) -> None:
+    await share(ana, bob)
     path = f"/workspaces/{await share(ana)}/members"
     key = {"Idempotency-Key": "add bob"}
     first = await ana.post(path, {"email": bob.email}, headers=key)
@@ -238,7 +289,7 @@ async def test_an_ex_member_is_a_stranger(ana: Person, bob: Person) -> None:
 async def test_who_comes_back_sees_it_all_again(ana: Person, bob: Person) -> None:
     workspace_id = await share(ana, bob)
     await ana.delete(f"/workspaces/{workspace_id}/members/{bob.user_id}")
-    await ana.make(f"/workspaces/{workspace_id}/members", email=bob.email)
+    await admit(ana, workspace_id, bob)
     assert await verbs(bob, bob.workspace_id) == [
         "workspace.created",
         "member.added",
@@ -350,7 +401,7 @@ async def test_rights_are_in_the_audit_log_of_whom_they_concern(
     await ana.patch(path, {"role": "viewer"})
     await ana.delete(path)
     events = (await account_events(database, bob))[-3:]
-    assert {event.actor_id for event in events} == {ana.user_id}
+    assert [event.actor_id for event in events] == [bob.user_id, ana.user_id, ana.user_id]
     assert [(event.verb, event.details) for event in events] == [
         ("member.added", {"workspace_id": workspace_id, "role": "editor"}),
         ("member.updated", {"workspace_id": workspace_id, "role": "viewer", "was": "editor"}),

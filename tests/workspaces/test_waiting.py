@@ -25,6 +25,8 @@ REQUESTS: list[Request] = [
     ("POST", "/members", {"email": "{eve}"}),
     ("PATCH", "/members/{ana}", {"role": "viewer"}),
     ("DELETE", "/members/{ana}", None),
+    ("POST", "/transfer", {"user_id": "{ana}"}),
+    ("POST", "/invitations", {}),
 ]
 
 
@@ -38,7 +40,9 @@ async def test_who_lost_the_role_meanwhile_is_refused(
         viewer = MemberPatch(role=Role.VIEWER)
         await service.update_member(session, ana.actor(), workspace_id, bob.user_id, viewer, ANY)
 
-    request = send(bob, workspace_id, request_, ana, await new_person("Eve"))
+    eve = await new_person("Eve")
+    await share(eve, bob)
+    request = send(bob, workspace_id, request_, ana, eve)
     response = await answer_during(database, demote, request)
     assert (response.status_code, response.json()["code"]) == (403, "forbidden")
     await nothing_happened(ana, workspace_id)
@@ -53,7 +57,9 @@ async def test_who_was_removed_meanwhile_sees_nothing(
     async def remove(session: Writer) -> None:
         await service.remove_member(session, ana.actor(), workspace_id, bob.user_id, ANY)
 
-    request = send(bob, workspace_id, request_, ana, await new_person("Eve"))
+    eve = await new_person("Eve")
+    await share(eve, bob)
+    request = send(bob, workspace_id, request_, ana, eve)
     response = await answer_during(database, remove, request)
     assert response.status_code == 404
     await nothing_happened(ana, workspace_id)
@@ -79,6 +85,7 @@ async def test_who_joined_while_the_workspace_ends_is_told_too(
     ana: Person, bob: Person, new_person: MakePerson, database: Database
 ) -> None:
     eve = await new_person("Eve")
+    await share(eve, bob)
     workspace_id = await share(ana, bob, role="owner")
 
     async def join(session: Writer) -> None:
@@ -110,6 +117,7 @@ def send(
     names = {"ana": ana.user_id, "eve": eve.email}
     if body is not None:
         body = {name: value.format(**names) for name, value in body.items()}
+        body |= {name: int(value) for name, value in body.items() if name == "user_id"}
     full = f"/workspaces/{workspace_id}{path.format(**names)}"
     return lambda: person.request(method, full, json=body)
 

@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Select, String, and_, any_, func, literal, select, text
+from sqlalchemy import Select, String, and_, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from dutiful import paging
 from dutiful.access import Actor, is_visible
 from dutiful.database.session import Reader, Writer
+from dutiful.database.types import any_of
 from dutiful.models import Change, Label, Task
 from dutiful.paging import Order, Slice
 from dutiful.vocabulary import IdParameter
@@ -35,10 +36,8 @@ async def page(
 async def living_ids(session: Writer, workspace_id: int, label_ids: Collection[int]) -> set[int]:
     if not label_ids:
         return set()
-    # One parameter, however many: a statement takes 32,767.
-    wanted = any_(literal(list(label_ids), ARRAY(BigInteger)))
     statement = select(Label.id).where(
-        Label.id == wanted, Label.workspace_id == workspace_id, Label.deleted_at.is_(None)
+        Label.id == any_of(label_ids), Label.workspace_id == workspace_id, Label.deleted_at.is_(None)
     )
     return set(await session.scalars(statement))
 
@@ -99,7 +98,9 @@ async def tasks_it_was_on(session: Writer, label: Label) -> Sequence[Task]:
 def _latest_deletion(label: Label) -> Select[int, uuid.UUID]:
     is_deletion = and_(
         Change.workspace_id == label.workspace_id,
-        Change.verb == "label.deleted",
+        # With its entity it is found by the index.
+        Change.entity == label.entity,
         Change.entity_id == label.id,
+        Change.verb == "label.deleted",
     )
     return select(Change.seq, Change.request_id).where(is_deletion).order_by(Change.seq.desc()).limit(1)

@@ -3,11 +3,20 @@
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, String, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from dutiful import clock
 from dutiful.database.base import Base
-from dutiful.database.types import BigInt, Instant, word_enum
+from dutiful.database.types import BigInt, Id, Instant, word_enum
 from dutiful.models.journaled import Journaled
 from dutiful.models.user import User
 
@@ -100,3 +109,20 @@ class Member(Journaled, Base):
     @property
     def shown_version(self) -> int:
         return self.user.version
+
+
+class Invitation(Base):
+    """A link that makes whoever opens it a member. Only the SHA-256 of its secret is stored."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (CheckConstraint("uses_left >= 0", name="uses_left"),)
+
+    id: Mapped[Id]
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), index=True)
+    role: Mapped[Role] = mapped_column(word_enum(Role, "role"))
+    hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[Instant] = mapped_column(default=clock.now)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    expires_at: Mapped[Instant]
+    # How many people may still come by it.
+    uses_left: Mapped[int]

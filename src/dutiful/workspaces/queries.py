@@ -33,6 +33,7 @@ class SeenWorkspace:
     shown_version: int
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None
 
     @classmethod
     def by(cls, member: Member) -> Self:
@@ -47,6 +48,7 @@ class SeenWorkspace:
             shown_version=member.version,
             created_at=workspace.created_at,
             updated_at=workspace.updated_at,
+            deleted_at=workspace.deleted_at,
         )
 
 
@@ -65,6 +67,39 @@ async def get_membership(session: Reader | Writer, actor: Actor, workspace_id: i
     if member is None:
         raise access.not_found(Workspace)
     return member
+
+
+async def page_restorable(
+    session: Reader, actor: Actor, since: datetime, wanted: Slice
+) -> tuple[Sequence[SeenWorkspace], str | None]:
+    """The deleted workspaces that the actor may bring back."""
+    members, next_cursor = await paging.page(session, _restorable(actor, since), WORKSPACES_IN_ORDER, wanted)
+    return [SeenWorkspace.by(member) for member in members], next_cursor
+
+
+async def is_restorable(session: Writer, actor: Actor, workspace_id: int, since: datetime) -> bool:
+    found = _restorable(actor, since).where(Workspace.id == workspace_id)
+    return await session.scalar(select(found.exists())) or False
+
+
+async def get_restorable(session: Writer, actor: Actor, workspace_id: int, since: datetime) -> Member:
+    """The actor's membership of a deleted workspace, with the workspace."""
+    member: Member | None = await session.scalar(
+        _restorable(actor, since).where(Workspace.id == workspace_id)
+    )
+    if member is None:
+        raise access.not_found(Workspace)
+    return member
+
+
+def _restorable(actor: Actor, since: datetime) -> Select[Any]:
+    """A deleted workspace keeps its members, and nobody but its owners can do something about it."""
+    return (
+        select(Member)
+        .join(Member.workspace)
+        .options(contains_eager(Member.workspace))
+        .where(Member.user_id == actor.user_id, Member.role == Role.OWNER, Workspace.deleted_at > since)
+    )
 
 
 async def is_personal(session: Writer, workspace_id: int) -> bool:
@@ -127,11 +162,18 @@ async def has_other_owner(session: Writer, member: Member) -> bool:
     return await session.scalar(others.limit(1)) is not None
 
 
-async def find_user_by_email(session: Writer, email: str) -> User | None:
-    statement = select(User).options(joinedload(User.home))
-    return await session.scalar(
-        statement.where(func.lower(User.email) == func.lower(email), User.disabled_at.is_(None))
+async def find_acquaintance(session: Writer, actor: Actor, email: str) -> User | None:
+    """Somebody whose address the actor can read already: in the list of members of a workspace they share, or, as
+    the administrator, in that of all users. Of anybody else it is not even told whether they have an account."""
+    statement = (
+        select(User)
+        .options(joinedload(User.home))
+        .where(func.lower(User.email) == func.lower(email), User.disabled_at.is_(None))
     )
+    if not actor.is_admin:
+        beside = select(Member.user_id).where(Member.workspace_id.in_(access.visible_workspaces(actor)))
+        statement = statement.where(User.id.in_(beside))
+    return await session.scalar(statement)
 
 
 async def get_home(session: Writer, workspace_id: int, user_id: int) -> int:
@@ -144,6 +186,11 @@ async def get_home(session: Writer, workspace_id: int, user_id: int) -> int:
     if home is None:
         raise no_such_member()
     return home
+
+
+async def all_members(session: Writer, workspace_id: int) -> Sequence[Member]:
+    statement = select(Member).where(Member.workspace_id == workspace_id).order_by(Member.id)
+    return (await session.scalars(statement)).all()
 
 
 async def homes_of_members(session: Writer, workspace_id: int) -> dict[int, int]:

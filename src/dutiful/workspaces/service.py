@@ -4,20 +4,22 @@ Whose set of workspaces changes is told in the journal of their personal workspa
 `workspace.left`), so that who follows the feed knows what to read and what to drop. Its counter is locked too.
 """
 
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import delete as delete_rows
 from sqlalchemy import func, select
 
 from dutiful import access, clock, positions
 from dutiful.access import Actor, locked_workspaces
 from dutiful.changes import account_log, journal
 from dutiful.database.session import Writer
-from dutiful.errors import Conflict, invalid
-from dutiful.models import Member, Project, Role, Task, User, Workspace, WorkspaceCounter
+from dutiful.errors import Conflict, invalid, named_by
+from dutiful.models import Invitation, Member, Project, Role, Task, User, Workspace, WorkspaceCounter
 from dutiful.versions import Expected
 from dutiful.workspaces import queries
 from dutiful.workspaces.queries import SeenWorkspace
-from dutiful.workspaces.schemas import MemberCreate, MemberPatch, WorkspacePatch
+from dutiful.workspaces.schemas import MemberCreate, MemberPatch, Transfer, WorkspacePatch
 
 
 async def create(session: Writer, actor: Actor, name: str) -> Workspace:
@@ -75,40 +77,70 @@ async def update(
 async def delete(session: Writer, actor: Actor, workspace_id: int, expected: Expected) -> None:
     """Takes it out of everybody's sight."""
     access.require_role(await access.get_role(session, actor, workspace_id), Role.OWNER)
-    homes = await queries.homes_of_members(session, workspace_id)
-    membership = await _lock_with_homes(session, actor, workspace_id, *homes.values())
+    homes = await _lock_with_all_homes(session, actor, workspace_id)
+    membership = await queries.get_membership(session, actor, workspace_id)
     access.require_role(membership.role, Role.OWNER)
     expected.check(SeenWorkspace.by(membership))
     workspace = membership.workspace
     if workspace.is_personal:
-        raise _personal("deleted")
-    # Somebody may have joined while the locks were waited for.
-    homes = await queries.homes_of_members(session, workspace_id)
-    await access.lock_workspaces(session, homes.values())
+        raise personal("deleted")
     workspace.deleted_at = clock.now()
     journal.record_removal(session, actor, "workspace.deleted", workspace)
     for user_id, home in homes.items():
         _tell_left(session, actor, workspace, home)
-        _log(session, actor, user_id, "workspace.deleted", workspace_id)
+        log(session, actor, user_id, "workspace.deleted", workspace_id)
+
+
+async def restore(
+    session: Writer, actor: Actor, workspace_id: int, since: datetime, expected: Expected
+) -> SeenWorkspace:
+    """Brings back what was deleted after `since`, for all who were in it. To the journal the deletion was its end, so
+    this is told as a beginning."""
+    if not await queries.is_restorable(session, actor, workspace_id, since):
+        raise access.not_found(Workspace)
+    homes = await _lock_with_all_homes(session, actor, workspace_id)
+    membership = await queries.get_restorable(session, actor, workspace_id, since)
+    expected.check(SeenWorkspace.by(membership))
+    workspace = membership.workspace
+    workspace.deleted_at = None
+    journal.record(session, actor, "workspace.restored", workspace, None)
+    for member in await queries.all_members(session, workspace_id):
+        _tell_joined(session, actor, workspace, member, homes[member.user_id])
+        log(session, actor, member.user_id, "workspace.restored", workspace_id)
+    return SeenWorkspace.by(membership)
+
+
+# --- members ----------------------------------------------------------------------------------------------------------
 
 
 async def add_member(session: Writer, actor: Actor, workspace_id: int, wanted: MemberCreate) -> Member:
     # Columns only: rows read before the lock would still be in the session, as they were, after it.
     access.require_role(await access.get_role(session, actor, workspace_id), Role.OWNER)
     if await queries.is_personal(session, workspace_id):
-        raise _personal("shared")
-    user = await queries.find_user_by_email(session, wanted.email)
+        raise personal("shared")
+    user = await queries.find_acquaintance(session, actor, wanted.email)
     if user is None:
-        raise invalid("/email", "is not the address of anybody on this server", "unknown")
+        raise invalid("/email", _NOT_ON_THE_SERVER if actor.is_admin else _NOT_KNOWN_TO_YOU, "unknown")
     membership = await _lock_with_homes(session, actor, workspace_id, user.workspace_id)
     access.require_role(membership.role, Role.OWNER)
     member = Member(workspace_id=workspace_id, user=user, role=wanted.role)
+    await admit(session, actor, membership.workspace, member, user.workspace_id)
+    return member
+
+
+_NOT_ON_THE_SERVER = "is not the address of anybody on this server; invite them by a link"
+# The same whether there is an account or not, and so no way to find out.
+_NOT_KNOWN_TO_YOU = "is not the address of anybody you share a workspace with; invite them by a link"
+
+
+async def admit(session: Writer, actor: Actor, workspace: Workspace, member: Member, home: int) -> None:
+    """Makes somebody a member who is none. The caller asked for the right to, and locked the workspace and `home`,
+    the person's own."""
     session.add(member)
     await session.flush()
     journal.record(session, actor, "member.added", member, None)
-    _tell_joined(session, actor, membership.workspace, member, user.workspace_id)
-    _log(session, actor, user.id, "member.added", workspace_id, role=member.role)
-    return member
+    _tell_joined(session, actor, workspace, member, home)
+    log(session, actor, member.user_id, "member.added", workspace.id, role=member.role)
 
 
 async def update_member(
@@ -117,12 +149,7 @@ async def update_member(
     await access.lock_workspace(session, actor, workspace_id, needs=Role.OWNER)
     member = await queries.get_member(session, actor, workspace_id, user_id)
     expected.check(member)
-    before, role = member.state(), patch.sent().get("role", member.role)
-    if role is not Role.OWNER:
-        await _keep_an_owner(session, member)
-    member.role = role
-    if journal.record(session, actor, "member.updated", member, before):
-        _log(session, actor, user_id, "member.updated", workspace_id, role=role, was=before["role"])
+    await _change_role(session, actor, member, patch.sent().get("role", member.role))
     return member
 
 
@@ -137,12 +164,56 @@ async def remove_member(
     access.require_role(membership.role, needed)
     member = await queries.get_member(session, actor, workspace_id, user_id)
     expected.check(member)
+    await end_membership(session, actor, membership.workspace, member, home)
+
+
+async def transfer(
+    session: Writer, actor: Actor, workspace_id: int, wanted: Transfer, expected: Expected
+) -> None:
+    """Makes another member an owner, and of the actor what they want to be from then on."""
+    access.require_role(await access.get_role(session, actor, workspace_id), Role.OWNER)
+    if await queries.is_personal(session, workspace_id):
+        raise personal("given away")
+    membership = await _lock_with_homes(session, actor, workspace_id, actor.personal_workspace_id)
+    access.require_role(membership.role, Role.OWNER)
+    expected.check(SeenWorkspace.by(membership))
+    with named_by("/user_id"):
+        heir = await queries.get_member(session, actor, workspace_id, wanted.user_id)
+    if heir is membership:
+        raise invalid("/user_id", "is yourself; name another member")
+    if heir.user.disabled_at is not None:
+        raise invalid("/user_id", "has a disabled account; name another member")
+    await _change_role(session, actor, heir, Role.OWNER)
+    if wanted.keep_role is None:
+        home = actor.personal_workspace_id
+        await end_membership(session, actor, membership.workspace, membership, home)
+    else:
+        await _change_role(session, actor, membership, wanted.keep_role)
+
+
+async def _change_role(session: Writer, actor: Actor, member: Member, role: Role) -> None:
+    before = member.state()
+    if role is not Role.OWNER:
+        await _keep_an_owner(session, member)
+        await _withdraw_invitations(session, member)
+    member.role = role
+    if journal.record(session, actor, "member.updated", member, before):
+        was = before["role"]
+        log(session, actor, member.user_id, "member.updated", member.workspace_id, role=role, was=was)
+
+
+async def end_membership(
+    session: Writer, actor: Actor, workspace: Workspace, member: Member, home: int
+) -> None:
+    """Takes somebody out, unless they are the last owner. The caller asked for the right to, and locked the workspace
+    and `home`, the person's own."""
     await _keep_an_owner(session, member)
     await _unassign_tasks(session, actor, member)
+    await _withdraw_invitations(session, member)
     await session.delete(member)
     journal.record_removal(session, actor, "member.removed", member)
-    _tell_left(session, actor, membership.workspace, home)
-    _log(session, actor, user_id, "member.removed", workspace_id, was=member.role)
+    _tell_left(session, actor, workspace, home)
+    log(session, actor, member.user_id, "member.removed", workspace.id, was=member.role)
 
 
 async def _lock_with_homes(session: Writer, actor: Actor, workspace_id: int, *homes: int) -> Member:
@@ -150,6 +221,18 @@ async def _lock_with_homes(session: Writer, actor: Actor, workspace_id: int, *ho
     then. The caller has asked for the role before, so that strangers lock nothing, and asks again."""
     await access.lock_workspaces(session, [workspace_id, *homes])
     return await queries.get_membership(session, actor, workspace_id)
+
+
+async def _lock_with_all_homes(session: Writer, actor: Actor, workspace_id: int) -> dict[int, int]:
+    """Locks a workspace and the personal workspaces of all its members, and gives the ids of these by member."""
+    homes = await queries.homes_of_members(session, workspace_id)
+    await access.lock_workspaces(session, [workspace_id, *homes.values()])
+    # Of those who leave meanwhile too, whom nothing is told.
+    journal.keep_private(session, set(homes.values()) - {actor.personal_workspace_id})
+    # Somebody may have joined while the locks were waited for.
+    homes = await queries.homes_of_members(session, workspace_id)
+    await access.lock_workspaces(session, homes.values())
+    return homes
 
 
 async def _keep_an_owner(session: Writer, member: Member) -> None:
@@ -169,7 +252,14 @@ async def _unassign_tasks(session: Writer, actor: Actor, member: Member) -> None
     await session.flush()
 
 
-def _personal(done: str) -> Conflict:
+async def _withdraw_invitations(session: Writer, member: Member) -> None:
+    """An invitation is an owner's word. Should they become one again, links forgotten long ago must not wake up."""
+    if member.role is Role.OWNER:
+        theirs = (Invitation.workspace_id == member.workspace_id, Invitation.created_by == member.user_id)
+        await session.execute(delete_rows(Invitation).where(*theirs))
+
+
+def personal(done: str) -> Conflict:
     return Conflict(f"A personal workspace cannot be {done}.", code="personal_workspace")
 
 
@@ -182,5 +272,6 @@ def _tell_left(session: Writer, actor: Actor, workspace: Workspace, home: int) -
     journal.notify(session, actor, "workspace.left", workspace, home, before=workspace.state())
 
 
-def _log(session: Writer, actor: Actor, user_id: int, verb: str, workspace_id: int, **details: Any) -> None:
+def log(session: Writer, actor: Actor, user_id: int, verb: str, workspace_id: int, **details: Any) -> None:
+    """In the audit log of the person it concerns."""
     account_log.record(session, user_id, actor.user_id, verb, workspace_id=workspace_id, **details)
