@@ -46,6 +46,7 @@ async def test_a_change_tells_who_did_what_and_when(ana: Person) -> None:
         "before": {"name": change["before"]["name"]},
         "after": {"name": "Mine"},
         "request_id": response.headers["X-Request-Id"],
+        "undo_of": None,
     }
 
 

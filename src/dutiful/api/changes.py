@@ -36,8 +36,14 @@ async def list_workspace_changes(
 async def list_changes(
     db: ReadDb,
     actor: CurrentActor,
-    after: Annotated[str | None, Query(max_length=LONGEST_CURSOR, description="`next_cursor`.")] = None,
+    after: Annotated[
+        str | None,
+        Query(max_length=LONGEST_CURSOR, description="`next_cursor`, or `latest` for the position alone."),
+    ] = None,
     limit: Limit = 200,
 ) -> News:
-    """The journals of all your workspaces, merged. Joining and leaving one are changes of their own."""
+    """The journals of all your workspaces, merged. Joining and leaving one are changes of their own.
+
+    To follow from now on, first ask with `after=latest`: nothing but `next_cursor` is told, which is where the feed is.
+    """
     return await queries.of_all_workspaces(db, actor, after, limit)
