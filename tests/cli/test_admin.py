@@ -80,7 +80,8 @@ def test_a_person_is_added_and_found_by_their_address(dutiful: Dutiful, served_f
     assert (added.code, added.out) == (0, "")
     [bo] = [person for person in dutiful("user", "list", "--json").json if person["name"] == "Bo"]
     assert (bo["email"], bo["timezone"], bo["is_admin"]) == ("Bo@Example.org", "Europe/Berlin", False)
-    assert "password" not in str(bo)
+    assert bo["has_password"]
+    assert "argon2" not in str(bo)
     assert "Bo@Example.org" in dutiful("user", "list").out
     token = dutiful("token", "create", "Bo's", "--user", "bo@example.ORG").out.strip()
     assert answer(served_folder, token).json()["id"] == bo["id"]
@@ -103,6 +104,74 @@ def test_a_password_is_set(dutiful: Dutiful) -> None:
     assert (done.code, done.out, done.err) == (0, "", "cy@example.org has a new password.\n")
 
 
+def test_a_person_sets_a_password_by_the_link_that_was_made_for_them(
+    dutiful: Dutiful, served_folder: Path
+) -> None:
+    dutiful("user", "create", "dee@example.org")
+    made = dutiful("user", "reset", "dee@example.org")
+    assert (made.code, made.out.count("\n")) == (0, 1)
+    assert made.out.startswith("dtr_")
+    assert "password-resets/use" in made.err
+    running = DataFolder(served_folder).running_server()
+    assert running is not None
+    body = {"token": made.out.strip(), "password": "correct horse battery staple"}
+    api = f"{running.url}/api/v1"
+    assert httpx.post(f"{api}/password-resets/use", json=body).status_code == 204
+    sign_in = httpx.post(f"{api}/sessions", json={"email": "dee@example.org", "password": body["password"]})
+    assert answer(served_folder, sign_in.json()["token"]).status_code == 200
+    verbs = [event["verb"] for event in dutiful("user", "events", "dee@example.org", "--json").json]
+    assert verbs == ["session.created", "password.reset", "password.reset_requested", "user.created"]
+    assert "session.created" in dutiful("user", "events", "dee@example.org", "--limit", "1").out
+    link = dutiful("user", "reset", "dee@example.org", "--json").json
+    assert (link["link"], link["token"][:4]) == (None, "dtr_")
+
+
+def test_a_person_is_disabled_enabled_and_erased(dutiful: Dutiful, served_folder: Path) -> None:
+    dutiful("user", "create", "fay@example.org", "--name", "Fay")
+    token = dutiful("token", "create", "Fay's", "--user", "fay@example.org").out.strip()
+    assert answer(served_folder, token).status_code == 200
+    assert dutiful("user", "disable", "fay@example.org").err.startswith("fay@example.org is disabled.")
+    assert answer(served_folder, token).status_code == 401
+    assert "disabled" in dutiful("user", "list").out
+    assert dutiful("user", "enable", "FAY@example.org").code == 0
+    assert answer(served_folder, token).status_code == 200
+    asked = dutiful("user", "erase", "fay@example.org")
+    assert (asked.code, "--yes" in asked.err) == (1, True)
+    assert dutiful("user", "erase", "fay@example.org", "--yes").err == "fay@example.org is erased.\n"
+    assert answer(served_folder, token).status_code == 401
+    assert "fay@example.org" not in dutiful("user", "list", "--json").out
+    assert dutiful("user", "erase", "fay@example.org", "--yes").code == 1
+
+
+def test_the_last_administrator_stays_one_and_keeps_their_tokens(
+    dutiful: Dutiful, served_folder: Path
+) -> None:
+    dutiful("user", "set", "--email", "owner@example.org")
+    token = dutiful("token", "create", "kept", "--user", "owner@example.org").out.strip()
+    for arguments in (
+        ["disable", "owner@example.org"],
+        ["erase", "owner@example.org", "--yes"],
+        ["set", "--no-admin"],
+    ):
+        refused = dutiful("user", *arguments)
+        assert (refused.code, refused.err) == (
+            1,
+            "This is the last administrator. Make somebody else one first.\n",
+        )
+    assert answer(served_folder, token).status_code == 200
+    dutiful("user", "create", "gus@example.org")
+    assert dutiful("user", "set", "--user", "gus@example.org", "--admin").code == 0
+    assert dutiful("user", "set", "--user", "gus@example.org", "--no-admin").code == 0
+
+
+@pytest.mark.parametrize("password", ["password1", "owner@example.org"])
+def test_a_password_that_is_guessed_first_is_refused(
+    dutiful: Dutiful, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(password + "\n"))
+    assert dutiful("user", "password", "owner@example.org", "--password-stdin").code == 1
+
+
 @pytest.mark.parametrize("password", ["short", "x" * 257, ""])
 def test_a_password_too_short_or_long_is_refused(
     dutiful: Dutiful, monkeypatch: pytest.MonkeyPatch, password: str
@@ -121,7 +190,7 @@ def test_a_password_too_short_or_long_is_refused(
             "Invalid value for --timezone: is not",
         ),
         (["user", "create", "d@example.org", "--name", " "], "Invalid value for --name: "),
-        (["user", "set"], "nothing to change: give --email, --name or --timezone"),
+        (["user", "set"], "nothing to change: give --email, --name, --timezone or --admin"),
     ],
 )
 def test_what_cannot_be_is_a_usage_error(dutiful: Dutiful, arguments: list[str], line: str) -> None:

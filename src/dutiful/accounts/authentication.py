@@ -1,33 +1,25 @@
 """Who a bearer token speaks for."""
 
-import hashlib
-import secrets
 import uuid
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import ColumnElement, Select, Update, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from dutiful import clock
 from dutiful.access import Actor
+from dutiful.bearer import hash_secret
 from dutiful.database.session import Database, Reader, Writer
+from dutiful.database.types import any_of
 from dutiful.errors import Unauthenticated
 from dutiful.models import Scope, Token, User, Workspace
 
 PREFIX = "dtf_"
 # `last_used_at` is exact to this; a write for every read would be a high price for more.
 LAST_USE_PRECISION = timedelta(minutes=1)
-
-
-def new_secret() -> str:
-    """A fresh token: the prefix lets secret scanners find it, the rest is 256 random bits."""
-    return PREFIX + secrets.token_urlsafe(32)
-
-
-def hash_secret(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
 
 
 async def authenticate(session: Reader | Writer, secret: str, request_id: uuid.UUID) -> Actor:
@@ -41,13 +33,14 @@ async def authenticate(session: Reader | Writer, secret: str, request_id: uuid.U
 async def authenticate_for_write(session: Writer, secret: str, request_id: uuid.UUID) -> Actor:
     """The same, holding token and user to the end of the transaction.
 
-    Who revokes the token waits for the writes that began under it, and no write begins under it after that. Disabling
-    a user must take the row FOR UPDATE for the same effect: a plain UPDATE does not wait for these locks.
+    Who revokes the token, or disables the person, waits for the writes that began under it, and no write begins under
+    it after that. Disabling takes the row FOR UPDATE: a plain UPDATE does not wait for these locks.
     """
-    # One that has expired is not locked: whoever stopped it is waiting for the locks on it to go.
-    is_usable = Token.expires_at.is_(None) | (Token.expires_at > clock.now())
+    # What was stopped is not locked: whoever stopped it is waiting for the locks on it to go.
     statement = (
-        _known_as(secret).where(is_usable).with_for_update(key_share=True, read=True, of=(Token, User))
+        _known_as(secret)
+        .where(_is_usable(), User.disabled_at.is_(None))
+        .with_for_update(key_share=True, read=True, of=(Token, User))
     )
     actor = await _find_actor(session, statement, request_id)
     return actor or await authenticate(session, secret, request_id)
@@ -95,6 +88,30 @@ async def _find_actor(
         request_id=request_id,
         last_use_is_old=row.last_used_at is None or now - row.last_used_at > LAST_USE_PRECISION,
     )
+
+
+async def usable_tokens(session: Reader, token_ids: Collection[int]) -> set[int]:
+    """Those of them that `authenticate` would still take. One statement, for what goes on after the request."""
+    statement = (
+        select(Token.id)
+        .join(User, User.id == Token.user_id)
+        .where(Token.id == any_of(token_ids))
+        .where(_is_usable(), User.disabled_at.is_(None))
+    )
+    return set(await session.scalars(statement))
+
+
+def stopping(which: ColumnElement[bool]) -> Update:
+    """Lets nobody in with these tokens any more, once it is committed.
+
+    For a commit of its own, before they are deleted: that waits for the writes that hold them, and as long as new ones
+    could begin it might wait for ever.
+    """
+    return update(Token).where(which, _is_usable()).values(expires_at=clock.now())
+
+
+def _is_usable() -> ColumnElement[bool]:
+    return Token.expires_at.is_(None) | (Token.expires_at > clock.now())
 
 
 async def note_use(database: Database, actor: Actor) -> None:

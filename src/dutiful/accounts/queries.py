@@ -10,7 +10,7 @@ from dutiful import paging
 from dutiful.access import Actor
 from dutiful.database.session import Reader, Writer
 from dutiful.errors import NotFound
-from dutiful.models import Token, User
+from dutiful.models import Token, TokenKind, User
 from dutiful.paging import Order, Slice
 
 _token_id = Token.__table__.c.id
@@ -47,4 +47,4 @@ def no_such_token() -> NotFound:
 
 
 def _own_tokens(actor: Actor) -> Select[Any]:
-    return select(Token).where(Token.user_id == actor.user_id)
+    return select(Token).where(Token.user_id == actor.user_id, Token.kind == TokenKind.API)

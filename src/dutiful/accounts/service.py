@@ -1,20 +1,20 @@
 """Writes of users and tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Update, delete, func, select, text, update
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, delete, func, select, text
 
 from dutiful import clock
 from dutiful.access import Actor
 from dutiful.accounts import queries
-from dutiful.accounts.authentication import hash_secret, new_secret
+from dutiful.accounts.authentication import PREFIX, stopping
 from dutiful.accounts.schemas import TokenCreate, UserPatch
-from dutiful.changes import account_log
+from dutiful.bearer import hash_secret, new_secret
+from dutiful.changes import account_log, journal
 from dutiful.database.session import Database, Reader, Writer
 from dutiful.errors import NotFound, invalid
-from dutiful.models import Scope, Token, User
+from dutiful.models import Scope, Token, TokenKind, User
 from dutiful.versions import Expected
 from dutiful.workspaces.service import create_personal_workspace
 
@@ -27,13 +27,16 @@ async def create_user(
     password_hash: str | None = None,
     timezone: str = "UTC",
     is_admin: bool = False,
+    actor_id: int | None = None,
 ) -> User:
-    """A user with a personal workspace and its Inbox."""
+    """A user with a personal workspace and its Inbox. `actor_id`: who made them, if not they themselves."""
     user = User(name=name, email=email, password_hash=password_hash, timezone=timezone, is_admin=is_admin)
     session.add(user)
     await session.flush()
-    await create_personal_workspace(session, user)
-    account_log.record(session, user.id, user.id, "user.created")
+    home = await create_personal_workspace(session, user)
+    # How far its journal is, is no business of whoever made the account.
+    journal.keep_private(session, [home.id])
+    account_log.record(session, user.id, actor_id or user.id, "user.created")
     return user
 
 
@@ -70,7 +73,7 @@ async def create_token(
     actor: Actor | None = None,
 ) -> tuple[Token, str]:
     """The token's row and its secret, which is stored nowhere."""
-    secret = new_secret()
+    secret = new_secret(PREFIX)
     token = Token(
         user_id=user_id,
         name=name,
@@ -92,29 +95,23 @@ async def create_token(
 
 
 async def stop_own_token(database: Database, actor: Actor, token_id: int) -> None:
-    """Lets nobody sign in with the token any more, at once. Any token may stop itself; others need the scope for it.
-
-    On its own, before `revoke_own_token`: that waits for the writes that hold the token, and as long as new ones could
-    begin it might wait for ever.
-    """
+    """On its own, before `revoke_own_token`. Any token may stop itself; others need the scope for it."""
     if token_id != actor.token_id:
         actor.require_scope(Scope.ADMIN)
-    await database.run_aside(_stop(token_id).where(Token.user_id == actor.user_id))
+    await database.run_aside(stopping(_own(actor, token_id)))
 
 
 async def revoke_own_token(session: Writer, actor: Actor, token_id: int) -> None:
     """The row goes, once the writes that began under it are done."""
-    deletion = delete(Token).where(Token.id == token_id, Token.user_id == actor.user_id)
+    deletion = delete(Token).where(_own(actor, token_id))
     name = await session.scalar(deletion.returning(Token.name))
     if name is None:
         raise queries.no_such_token()
     account_log.record(session, actor.user_id, actor.user_id, "token.revoked", token_id=token_id, name=name)
 
 
-def _stop(token_id: int) -> Update:
-    now = clock.now()
-    is_usable = Token.expires_at.is_(None) | (Token.expires_at > now)
-    return update(Token).where(Token.id == token_id, is_usable).values(expires_at=now)
+def _own(actor: Actor, token_id: int) -> ColumnElement[bool]:
+    return (Token.id == token_id) & (Token.user_id == actor.user_id) & (Token.kind == TokenKind.API)
 
 
 # --- for the person who runs the server: no actor, every account ------------------------------------------------------
@@ -145,7 +142,7 @@ async def get_first_admin(session: Reader | Writer) -> User:
 
 
 async def get_user(session: Reader | Writer, email: str) -> User:
-    statement = select(User).where(func.lower(User.email) == email.lower())
+    statement = select(User).where(func.lower(User.email) == func.lower(email))
     user = (await session.scalars(statement)).one_or_none()
     if user is None:
         raise NotFound(f"Nobody here has the e-mail address {email}. See: dutiful user list")
@@ -153,20 +150,7 @@ async def get_user(session: Reader | Writer, email: str) -> User:
 
 
 async def all_users(session: Reader) -> Sequence[User]:
-    return (await session.scalars(select(User).options(joinedload(User.home)).order_by(User.id))).all()
-
-
-async def change_user(session: Writer, user: User, changes: Mapping[str, str]) -> None:
-    for name, value in changes.items():
-        setattr(user, name, value)
-    await session.flush()
-    account_log.record(session, user.id, None, "user.updated", fields=sorted(changes))
-
-
-async def set_password(session: Writer, user: User, password_hash: str) -> None:
-    user.password_hash = password_hash
-    await session.flush()
-    account_log.record(session, user.id, None, "password.set")
+    return (await session.scalars(select(User).order_by(User.id))).all()
 
 
 async def all_tokens(session: Reader) -> Sequence[tuple[Token, User]]:
@@ -176,7 +160,7 @@ async def all_tokens(session: Reader) -> Sequence[tuple[Token, User]]:
 
 async def stop_token(database: Database, token_id: int) -> None:
     """As `stop_own_token`."""
-    await database.run_aside(_stop(token_id))
+    await database.run_aside(stopping(Token.id == token_id))
 
 
 async def revoke_token(session: Writer, token_id: int) -> Token:

@@ -6,12 +6,15 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPBearer
 
 from dutiful.access import Actor
+from dutiful.accounts.administration import not_an_administrator
+from dutiful.accounts.visitors import Visitor
 from dutiful.api.headers import parse_if_match
 from dutiful.api.transaction import SAFE_METHODS
 from dutiful.database.session import Database, Reader, Writer
 from dutiful.errors import Unauthenticated
 from dutiful.models import Scope
 from dutiful.paging import MOST_ITEMS, MOST_SKIPPED, Slice
+from dutiful.settings import Settings
 from dutiful.versions import Expected
 
 # For the API's description; the route class has read the token by the time this runs.
@@ -70,6 +73,36 @@ def get_admin_scoped_actor(actor: CurrentActor) -> Actor:
 
 AdminScopedActor = Annotated[Actor, Depends(get_admin_scoped_actor)]
 """For tokens, members and other rights: a stolen `write` token must not make itself a better one."""
+
+
+def get_administrator(actor: AdminScopedActor) -> Actor:
+    if not actor.is_admin:
+        raise not_an_administrator()
+    return actor
+
+
+Administrator = Annotated[Actor, Depends(get_administrator)]
+
+
+def get_visitor(request: Request) -> Visitor:
+    """The address is the socket's, or what a trusted proxy says (the server sees to that)."""
+    return Visitor.of(request.client.host if request.client else None, request.headers.get("user-agent"))
+
+
+CurrentVisitor = Annotated[Visitor, Depends(get_visitor)]
+
+
+def get_prepared(request: Request) -> object:
+    """What `prepared_by` did before the transaction."""
+    return request.state.prepared
+
+
+def get_settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+CurrentSettings = Annotated[Settings, Depends(get_settings)]
 
 
 def get_if_match(

@@ -5,6 +5,7 @@ are committed together. A second request with the key waits for the first at the
 """
 
 import hashlib
+import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from dutiful.database.failures import is_lock_timeout
 from dutiful.database.session import Writer
 from dutiful.errors import Conflict, Invalid, NotFound
 from dutiful.models import IdempotencyKey, Scope
+from dutiful.settings import Settings
 
 HEADER = "Idempotency-Key"
 MOST_CHARACTERS = 255
@@ -150,7 +152,10 @@ async def _fingerprint(request: Request) -> bytes:
         request.headers.get("if-match", "").encode(),
         await request.body(),
     )
-    digest = hashlib.sha256()
+    # Keyed: a body may hold a password, and a plain digest of it would be quick to guess from.
+    settings: Settings = request.app.state.settings
+    key = settings.secret_key.get_secret_value() if settings.secret_key else ""
+    digest = hmac.new(key.encode(), digestmod=hashlib.sha256)
     for part in parts:
         # Lengths keep the parts apart: "a" + "bc" is not "ab" + "c".
         digest.update(len(part).to_bytes(8, "big"))

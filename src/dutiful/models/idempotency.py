@@ -18,7 +18,7 @@ class IdempotencyKey(Base):
         BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
     )
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    # SHA-256 over method, path, query, If-Match and body.
+    # HMAC-SHA256 with the SECRET_KEY over method, path, query, If-Match and body.
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
     status: Mapped[int | None] = mapped_column(SmallInteger)
     headers: Mapped[dict[str, str] | None] = mapped_column(JSONB)
