@@ -1,13 +1,19 @@
-"""What the server tells, on stderr: plain lines for people, or one JSON object a line."""
+"""What the server tells, on stderr: plain lines for people, or one JSON object a line.
 
-import json
+A message never holds what a client sent beyond method and path: queries, headers and bodies carry secrets.
+"""
+
 import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import orjson
+
 _TOLD = logging.getLogger("dutiful.told")
+access = logging.getLogger("dutiful.access")
+"""One line for each request, with its fields in `extra`."""
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """Of the request that is being answered; every line logged meanwhile carries it."""
@@ -21,8 +27,12 @@ def set_up(level: str, log_format: Literal["console", "json"]) -> None:
     root.setLevel(level.upper())
     # Whoever starts a server wants to read where it is, however little of the rest.
     _TOLD.setLevel(logging.INFO)
+    # A person at a terminal looks for what is wrong; a program that collects lines wants them all.
+    access.setLevel(logging.WARNING if log_format == "console" and level == "info" else logging.NOTSET)
+    # At this level it would tell every row that is read, hashes of passwords included.
+    logging.getLogger("sqlalchemy").setLevel(logging.WARNING)
     if level != "debug":
-        for chatty in ("uvicorn", "alembic"):
+        for chatty in ("uvicorn", "alembic", "opentelemetry"):
             logging.getLogger(chatty).setLevel(max(root.level, logging.WARNING))
 
 
@@ -50,6 +60,15 @@ class _Json(logging.Formatter):
         }
         if (current := request_id.get()) != "-":
             line["request_id"] = current
+        line.update(getattr(record, "fields", ()))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return _dump(line)
+
+
+def _dump(line: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(line, default=str).decode()
+    except (TypeError, ValueError):
+        # A path may hold what is no valid text.
+        return orjson.dumps({name: ascii(value) for name, value in line.items()}).decode()

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -241,13 +242,13 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=64)
     """Server processes."""
     base_url: Origin | None = None
-    """Address under which people reach the server, such as https://tasks.example.org (not used yet)."""
+    """Address under which people reach the server, such as https://tasks.example.org. Links in mails and invitations begin with it."""
     trusted_proxies: Networks = ()
     """Addresses or networks of proxies whose X-Forwarded-* headers are believed."""
     cors_origins: Origins = ()
     """Origins of other web pages that may call the API from a browser; * for any."""
     sign_up: SignUp = "closed"
-    """Whether strangers may make themselves an account: open or closed (not used yet)."""
+    """Whether strangers may make themselves an account: open or closed."""
     max_body_bytes: int = Field(default=10 * 1024 * 1024, ge=1024, le=1024**3)
     """Largest request body, in bytes."""
     rate_limit: RateLimit = 600
@@ -257,13 +258,13 @@ class Settings(BaseSettings):
     log_format: LogFormat = "console"
     """Form of the log: console for people, json for programs."""
     changes_retention_days: int = Field(default=365, ge=1, le=36500)
-    """Days for which the journal of changes is kept (not used yet)."""
+    """Days for which the journal of changes is kept; at least DUTIFUL_TRASH_DAYS, because bringing things back needs it."""
     trash_days: int = Field(default=30, ge=1, le=3650)
-    """Days for which deleted things can be restored (not used yet)."""
+    """Days for which deleted things can be restored."""
     idempotency_hours: int = Field(default=72, ge=1, le=720)
-    """Hours for which the answer to an Idempotency-Key is kept (not used yet)."""
+    """Hours for which the answer to an Idempotency-Key is kept."""
     smtp_url: SmtpUrl | None = None
-    """Mail server to send through, as smtp://user:password@host:587 or smtps:// (not used yet)."""
+    """Mail server to send through, as smtp://user:password@host:587 or smtps://; ?from=tasks@example.org names the sender. Without it no mail is sent."""
     postgres_account: AccountName | None = None
     """Account of this machine that runs the private PostgreSQL when the server is started by root (else: dutiful, postgres or nobody, the first that exists)."""
     db_pool_size: int = Field(default=10, ge=1, le=1000)
@@ -311,6 +312,20 @@ class Settings(BaseSettings):
             cause = "DATABASE_URL" if self.database_url else "POSTGRES_*"
             raise ValueError(f"SECRET_KEY is required with {cause}; {_HOW_TO_MAKE_A_KEY}")
         return self
+
+    @model_validator(mode="after")
+    def _check_days(self) -> Self:
+        if self.changes_retention_days < self.trash_days:
+            raise ValueError(
+                f"DUTIFUL_CHANGES_RETENTION_DAYS={self.changes_retention_days} must be at least "
+                f"DUTIFUL_TRASH_DAYS={self.trash_days}: what is restored from the trash is found in the journal"
+            )
+        return self
+
+    @property
+    def trash_age(self) -> timedelta:
+        """How long what is deleted can be restored."""
+        return timedelta(days=self.trash_days)
 
     @property
     def uses_embedded_database(self) -> bool:

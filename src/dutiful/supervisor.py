@@ -1,13 +1,15 @@
-"""Several workers on one socket: started together, replaced when they die, stopped together."""
+"""Several workers on one socket: started together, replaced when they die or hang, stopped together."""
 
 import contextlib
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NoReturn, Self
@@ -24,6 +26,10 @@ DRAIN_SECONDS = 7
 _POLL_SECONDS = 0.1
 _SHORTEST_LIFE_SECONDS = 1.0
 _STOP_SECONDS = DRAIN_SECONDS + 5
+_SILENCE_SECONDS = 30.0
+"""A worker gives a sign of life each second. One that is silent for this long answers nobody any more."""
+
+_METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class SupervisorError(Exception):
@@ -48,13 +54,19 @@ class Workers:
         self._listener = listener
         self._job = b""
         self._workers: list[_Worker] = []
+        # Where each worker keeps its figures, and whichever is asked for them finds those of all.
+        self._metrics = tempfile.TemporaryDirectory(prefix="dutiful-metrics-", ignore_cleanup_errors=True)
 
     def __enter__(self) -> Self:
-        self._workers = [_Worker(self._listener) for _ in range(self._count)]
+        self._workers = [self._start_one() for _ in range(self._count)]
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop()
+        self._metrics.cleanup()
+
+    def _start_one(self) -> "_Worker":
+        return _Worker(self._listener, {_METRICS_FOLDER: self._metrics.name})
 
     def run(self, job: Job, on_ready: Callable[[], None], *, reload: bool) -> NoReturn:
         """Until KeyboardInterrupt."""
@@ -67,6 +79,7 @@ class Workers:
             while True:
                 time.sleep(_POLL_SECONDS)
                 self._replace_dead()
+                self._end_hung()
         finally:
             # First of all, so that nobody gets into the queue of a socket that no worker serves any more.
             self._listener.close()
@@ -84,8 +97,20 @@ class Workers:
         for at, worker in enumerate(self._workers):
             if worker.has_ended() and worker.age > _SHORTEST_LIFE_SECONDS:
                 say(f"Worker {worker.pid} died; starting another.")
-                worker.close()
+                self._forget(worker)
                 self._workers[at] = self._new()
+
+    def _end_hung(self) -> None:
+        for worker in self._workers:
+            if worker.is_silent():
+                say(f"Worker {worker.pid} hangs; ending it.")
+                worker.abort()
+
+    def _forget(self, worker: "_Worker") -> None:
+        """Its counts stay in the sums; what it had open or used it has no more."""
+        worker.close()
+        for path in Path(self._metrics.name).glob(f"gauge_live*_{worker.pid}.db"):
+            path.unlink(missing_ok=True)
 
     def _restart_on_changes(self) -> NoReturn:
         files = _modified()
@@ -95,9 +120,11 @@ class Workers:
                 say("Files have changed; starting again.")
                 self._stop()
                 self._workers = [self._new() for _ in range(self._count)]
+            for worker in self._workers:
+                worker.hear()
 
     def _new(self) -> "_Worker":
-        worker = _Worker(self._listener)
+        worker = self._start_one()
         worker.send(self._job)
         return worker
 
@@ -107,14 +134,14 @@ class Workers:
         deadline = time.monotonic() + _STOP_SECONDS
         for worker in self._workers:
             worker.wait_until(deadline)
-            worker.close()
+            self._forget(worker)
         self._workers = []
 
 
 class _Worker:
     """A process of `dutiful.server`. Its stdin is the thread its life hangs on: it ends when that is closed."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, environment: Mapping[str, str]) -> None:
         self._began = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "dutiful.server"],
@@ -122,12 +149,13 @@ class _Worker:
             stdout=subprocess.PIPE,
             bufsize=0,
             pass_fds=[listener.fileno()],
+            env={**os.environ, **environment},
             # Ctrl-C in the terminal is for the parent, which ends its workers in order.
             start_new_session=True,
         )
         self._stdin, self._stdout = _pipe(self._process.stdin), _pipe(self._process.stdout)
         os.set_blocking(self._stdout.fileno(), False)
-        self._is_ready = False
+        self._heard_at: float | None = None
 
     @property
     def pid(self) -> int:
@@ -141,15 +169,28 @@ class _Worker:
         with contextlib.suppress(BrokenPipeError):  # it has ended, which is found elsewhere
             self._stdin.write(job)
 
+    def hear(self) -> None:
+        if self._stdout.read(1024):
+            self._heard_at = time.monotonic()
+
     def is_ready(self) -> bool:
-        self._is_ready = self._is_ready or bool(self._stdout.read(16))
-        return self._is_ready
+        self.hear()
+        return self._heard_at is not None
+
+    def is_silent(self) -> bool:
+        """False before its first sign: to start may take long."""
+        return self.is_ready() and time.monotonic() - (self._heard_at or 0) > _SILENCE_SECONDS
 
     def has_ended(self) -> bool:
         return self._process.poll() is not None
 
     def terminate(self) -> None:
         self._process.terminate()
+
+    def abort(self) -> None:
+        """It tells where it hangs, if it still can."""
+        self._process.send_signal(signal.SIGABRT)
+        self.wait_until(time.monotonic() + 2)
 
     def wait_until(self, deadline: float) -> None:
         try:

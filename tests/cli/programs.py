@@ -72,7 +72,7 @@ class Serving:
 
     @property
     def address(self) -> str:
-        found = re.search(r"is ready at (http://\S+)", self.said)
+        found = re.search(r"is ready at (http://[0-9a-f.:\[\]]+)", self.said)
         assert found, self.said
         return found[1]
 
@@ -133,10 +133,10 @@ def end_all(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def fresh_database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """The URL of an empty database."""
+def fresh_database(postgres: EmbeddedPostgres, template: str = "template1") -> Iterator[str]:
+    """The URL of an empty database, or of a copy."""
     name = f"cli_{os.getpid()}_{time.monotonic_ns()}"
-    execute(postgres.url, f"CREATE DATABASE {name}")
+    execute(postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield postgres.url.replace("/dutiful?", f"/{name}?")
     execute(postgres.url, f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -24,6 +24,7 @@ from tests.cli.programs import (
     wait_for,
 )
 
+import dutiful
 from dutiful.database.embedded import EmbeddedPostgres
 from dutiful.datafolder import DataFolder
 
@@ -198,6 +199,55 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_it_starts_again_when_a_file_changes(serve: Serve) -> None:
+    serving = serve("--reload").wait_until_ready()
+    (before,) = children(serving.process.pid, "dutiful.server")
+    os.utime(dutiful.__file__)
+    wait_for(lambda: "Files have changed; starting again." in serving.said)
+    wait_for(lambda: not is_alive(before))
+    wait_for(lambda: answers(serving.address))
+    assert serving.titles() is not None
+    assert serving.end() == 0
+
+
+def test_systemd_is_told_when_it_answers(serve: Serve, public_tmp: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(public_tmp / "notify"))
+        systemd.settimeout(PATIENCE)
+        serving = serve(NOTIFY_SOCKET=str(public_tmp / "notify"))
+        assert systemd.recv(100) == b"READY=1"
+    assert answers(serving.address)
+    assert serving.end() == 0
+
+
+def test_the_figures_of_all_workers_are_added_up(serve: Serve) -> None:
+    serving = serve("--workers", "2").wait_until_ready()
+    for _ in range(20):
+        # Each over a connection of its own, so that both workers get some.
+        assert answers(serving.address)
+    counted = r'route="/healthz",status="2xx"} '
+    (line,) = [
+        line
+        for line in httpx.get(f"{serving.address}/metrics").text.splitlines()
+        if "_seconds_count{" in line and counted in line
+    ]
+    assert float(line.rpartition(" ")[2]) == 20
+    workers = children(serving.process.pid, "dutiful.server")
+    os.kill(workers[0], signal.SIGKILL)
+    wait_for(lambda: set(children(serving.process.pid, "dutiful.server")) - set(workers))
+    told = httpx.get(f"{serving.address}/metrics", timeout=PATIENCE).text
+    # What it counted stays; what it used does not.
+    assert f"{line}\n" in told
+    assert f'dutiful_process_resident_memory_bytes{{pid="{workers[0]}"}}' not in told
+    assert serving.end() == 0
+
+
+def answers(address: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"{address}/healthz", timeout=PATIENCE).status_code == 200
+    return False
 
 
 # --- a database elsewhere ---------------------------------------------------------------------------------------------

@@ -357,6 +357,12 @@ def test_the_whole_url_wins_over_the_parts() -> None:
 # --- secrets ----------------------------------------------------------------------------------------------------------
 
 
+def test_the_journal_is_kept_at_least_as_long_as_the_trash() -> None:
+    line = problem(DUTIFUL_CHANGES_RETENTION_DAYS="7")
+    assert line.startswith("DUTIFUL_CHANGES_RETENTION_DAYS=7 must be at least DUTIFUL_TRASH_DAYS=30")
+    assert load(DUTIFUL_CHANGES_RETENTION_DAYS="7", DUTIFUL_TRASH_DAYS="7").trash_days == 7
+
+
 @pytest.mark.parametrize("given", [{"DATABASE_URL": URL}, {"POSTGRES_HOST": "db"}])
 def test_a_database_of_your_own_needs_a_secret_key(given: dict[str, str]) -> None:
     line = problem(**given)

@@ -1,38 +1,53 @@
 """The outermost layer: gives every request an id of our own making, so that answer, log and journal can be put side
-by side, and refuses in our words a body that says it is too large."""
+by side, has it observed, and refuses in our words a body that says it is too large."""
 
 import uuid
+from time import perf_counter
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dutiful import logs
+from dutiful.api.observing import Observer
 from dutiful.api.problems import REFUSALS, problem
 
 
 class RequestIdMiddleware:
     """Plain ASGI: the base class for middleware costs a task and two streams for each request."""
 
-    def __init__(self, app: ASGIApp, max_body_size: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_size: int, observer: Observer) -> None:
         self.app = app
         self.max_body_size = max_body_size
+        self.observer = observer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        began = perf_counter()
         request_id = uuid.uuid4()
         scope.setdefault("state", {})["request_id"] = request_id
         logs.request_id.set(str(request_id))
+        status, is_stream = 0, False
 
         async def send_with_id(message: Message) -> None:
+            nonlocal status, is_stream
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-Id"] = str(request_id)
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = str(request_id)
+                if scope["app"].state.draining:
+                    # The client must come back to another server, over another connection.
+                    headers["Connection"] = "close"
+                status, is_stream = message["status"], _is_stream(headers)
             await send(message)
 
+        self.observer.began(scope)
         app = self._refuse if self._says_it_is_too_large(scope) else self.app
-        await app(scope, receive, send_with_id)
+        try:
+            await app(scope, receive, send_with_id)
+        finally:
+            self.observer.ended(scope, status, perf_counter() - began, is_stream=is_stream)
 
     def _says_it_is_too_large(self, scope: Scope) -> bool:
         length = Headers(scope=scope).get("content-length", "")
@@ -42,3 +57,7 @@ class RequestIdMiddleware:
     @staticmethod
     async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         await problem(Request(scope), 413, *REFUSALS[413])(scope, receive, send)
+
+
+def _is_stream(headers: MutableHeaders) -> bool:
+    return headers.get("content-type", "").startswith("text/event-stream")

@@ -6,7 +6,7 @@ import signal
 import socket
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Annotated
 
@@ -23,6 +23,7 @@ from dutiful.cli.client import CliError
 from dutiful.cli.here import local_timezone
 from dutiful.cli.loading import quick_imports
 from dutiful.database import migrate
+from dutiful.database.backup.automatic import before_migration
 from dutiful.database.embedded import EmbeddedPostgres
 from dutiful.database.session import Database, Writer
 from dutiful.datafolder import DataFolder, DataFolderError
@@ -179,7 +180,9 @@ async def _prepare(engine: AsyncEngine, settings: Settings, folder: DataFolder |
     where = settings.data_dir if settings.uses_embedded_database else instance.place(make_url(engine.url))
     say(f"Database: PostgreSQL {state.server_version}, {where}")
     if not state.is_current:
-        await migrate.upgrade(engine, say=say)
+        is_ours = settings.uses_embedded_database
+        before = before_migration(engine, settings.data_dir, say) if is_ours else None
+        await migrate.upgrade(engine, say=say, before=before)
     database = Database(engine)
     zone = local_timezone()
     is_new = await database.write(lambda session: accounts.make_first_user(session, timezone=zone))
@@ -217,6 +220,8 @@ def _crew(stack: ExitStack, settings: Settings, listener: socket.socket, *, relo
 def _serve_here(
     settings: Settings, url: URL | str, listener: socket.socket, folder: DataFolder | None
 ) -> None:
+    # Left over from another program: this process counts for itself.
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     with quick_imports():
         # Here and not above: whoever only watches over workers need not load the application.
         from dutiful import server  # noqa: PLC0415
@@ -234,8 +239,20 @@ def _listen(settings: Settings, listener: socket.socket, folder: DataFolder | No
         if folder is not None:
             folder.announce(address)
         say(f"Dutiful is ready at {address}")
+        _tell_systemd("READY=1")
 
     return on_ready
+
+
+def _tell_systemd(state: str) -> None:
+    """As sd_notify does. Without systemd, or under a unit of another type, there is nobody to tell."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        # @ stands for the zero byte of an abstract socket.
+        notified.connect("\0" + address[1:] if address.startswith("@") else address)
+        notified.sendall(state.encode())
 
 
 def _address(listener: socket.socket) -> str:

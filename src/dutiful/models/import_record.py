@@ -1,6 +1,6 @@
 """What came from which file, so that importing twice makes nothing twice."""
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Integer, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dutiful.database.base import Base
@@ -19,6 +19,8 @@ class ImportRecord(Base):
         ForeignKeyConstraint(
             ["workspace_id", "task_id"], ["tasks.workspace_id", "tasks.id"], ondelete="CASCADE"
         ),
+        # Each task that goes for good asks whether it was imported.
+        Index("ix_import_records_task_id", "task_id"),
     )
 
     workspace_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)

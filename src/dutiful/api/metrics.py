@@ -1,0 +1,109 @@
+"""The figures of this server, for Prometheus."""
+
+from ipaddress import ip_address
+
+from fastapi import APIRouter, Request
+from sqlalchemy import Connection, ExceptionContext, event
+from starlette.responses import Response
+
+from dutiful import metrics
+from dutiful.access import Actor, locked_workspaces
+from dutiful.accounts.authentication import authenticate
+from dutiful.changes import journal
+from dutiful.database.session import Database, Reader, Writer
+from dutiful.errors import Forbidden, Unauthenticated
+
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_KINDS = {
+    "40001": "collision",
+    "40P01": "collision",
+    "55P03": "lock_timeout",
+    "57014": "cancelled",
+    "53100": "full",
+    "53200": "full",
+    "53300": "full",
+}
+
+
+def metrics_router() -> APIRouter:
+    """Outside `/api/v1`."""
+    router = APIRouter(tags=["health"])
+    router.add_api_route(
+        "/metrics",
+        get_metrics,
+        name="get_metrics",
+        summary="What is counted, for Prometheus",
+        response_class=Response,
+        responses={
+            200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+            401: {"description": "Asked from elsewhere, without a token that works."},
+            403: {"description": "Asked from elsewhere, by somebody who does not administer the server."},
+            503: {"description": "The token could not be looked up."},
+        },
+    )
+    return router
+
+
+async def get_metrics(request: Request) -> Response:
+    """All workers together. From this machine without a token, else with one of an administrator of the server."""
+    database: Database = request.app.state.database
+    if not _is_from_this_machine(request):
+        await _require_administrator(request, database)
+    metrics.sample(database.engine.pool)
+    return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
+
+
+def _is_from_this_machine(request: Request) -> bool:
+    """What a proxy on this machine passes on comes from the loopback too, but says so."""
+    if request.client is None or any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        return ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _require_administrator(request: Request, database: Database) -> None:
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise Unauthenticated(
+            "From elsewhere a token is needed: send one of an administrator as “Authorization: Bearer dtf_…”."
+        )
+
+    async def work(session: Reader) -> Actor:
+        return await authenticate(session, secret.strip(), request.state.request_id)
+
+    if not (await database.run_read(work)).is_admin:
+        raise Forbidden("Only administrators of this server may read its metrics.")
+
+
+def watch(database: Database) -> None:
+    """Counts what becomes of the transactions of `database`, and how long connections are waited for."""
+    engine = database.engine.sync_engine
+    database.on_commit.append(_on_commit)
+    event.listen(engine, "rollback", _on_rollback)
+    event.listen(engine, "handle_error", _on_error)
+    metrics.time_waiting(engine.pool)
+
+
+def _on_commit(session: Writer) -> None:
+    metrics.TRANSACTIONS.labels("committed").inc()
+    before = locked_workspaces(session)
+    appended = sum(
+        seq - before.get(workspace_id, seq) for workspace_id, seq in journal.positions(session).items()
+    )
+    metrics.CHANGES.inc(appended)
+
+
+def _on_rollback(connection: Connection) -> None:
+    # A read ends this way too.
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        metrics.TRANSACTIONS.labels("rolled_back").inc()
+
+
+def _on_error(context: ExceptionContext) -> None:
+    state = str(getattr(context.original_exception, "sqlstate", None) or "")
+    # Integrity is a matter of what was asked for, not of the database.
+    if not state.startswith("23"):
+        kind = "disconnect" if context.is_disconnect else _KINDS.get(state, "other")
+        metrics.DB_ERRORS.labels(kind).inc()

@@ -1,0 +1,130 @@
+"""What the server tells, and what it never does."""
+
+import json
+import logging
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import URL
+from tests.cli.programs import Serving, data_folder
+from tests.people import Person
+from tests.support.live import serving
+
+from dutiful import logs
+from dutiful.settings import Settings
+
+
+def lines(said: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def test_a_run_full_of_secrets_leaves_none_of_them_in_the_log(public_tmp: Path) -> None:
+    """At the level that tells most."""
+    secrets = {
+        name: f"{name}-0123456789abcdef"
+        for name in ("password", "cookie", "query", "path", "token", "title", "reset", "header")
+    }
+    with ExitStack() as stack:
+        folder = stack.enter_context(data_folder(public_tmp))
+        serving = stack.enter_context(
+            closing(Serving(folder, DUTIFUL_LOG_FORMAT="json", DUTIFUL_LOG_LEVEL="debug"))
+        )
+        serving.wait_until_ready()
+        owner = (folder / "owner-token").read_text().strip()
+        with httpx.Client(base_url=serving.address, headers={"Authorization": f"Bearer {owner}"}) as client:
+            made = client.post("/api/v1/tasks", json={"title": secrets["title"]})
+            assert made.status_code == 201
+            client.get("/api/v1/tasks", params={"q": secrets["query"], "token": secrets["query"]})
+            client.get(f"/api/v1/invitations/{secrets['path']}")
+            client.post(f"/api/v1/password-resets/{secrets['path']}", json={"password": secrets["password"]})
+            client.get("/api/v1/tasks", headers={"Authorization": f"Bearer {secrets['token']}"})
+            client.get("/api/v1/tasks", headers={"Cookie": f"session={secrets['cookie']}"})
+            client.get("/healthz", headers={"X-Secret": secrets["header"]})
+            signing_in = {"email": "nobody@example.org", "password": secrets["password"]}
+            client.post("/api/v1/sessions", json=signing_in)
+            client.post("/api/v1/users/me/password", json={"current": secrets["password"]})
+            client.post("/api/v1/tokens", json={"name": "x", "scopes": ["read"], "token": secrets["reset"]})
+            client.post("/api/v1/tasks", content=b'{"title": "' + secrets["password"].encode())
+            token = client.post("/api/v1/tokens", json={"name": "made", "scopes": ["read"]}).json()
+        assert serving.end() == 0
+        said = serving.said
+    told = [one for one in lines(said) if one["logger"] == "dutiful.access"]
+    assert len(told) >= 12
+    assert [one for one in told if one["request_id"] == made.headers["X-Request-Id"]] == [
+        {
+            **told[0],
+            "method": "POST",
+            "path": "/api/v1/tasks",
+            "route": "/api/v1/tasks",
+            "status": 201,
+            "user_id": 1,
+            "client": "127.0.0.1",
+        }
+    ]
+    shown = [value for value in token.values() if isinstance(value, str) and value.startswith("dtf_")]
+    assert shown
+    for secret in (*secrets.values(), owner, *shown):
+        assert secret not in said
+
+
+async def test_what_nobody_foresaw_is_told_with_its_traceback_and_request(
+    settings: Settings, database_url: URL, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        logging.getLogger("tests").warning("on the way")
+        raise ZeroDivisionError("for nobody's eyes")
+
+    ids: dict[str, str] = {}
+
+    def note(record: logging.LogRecord) -> bool:
+        ids[record.name] = logs.request_id.get()
+        return True
+
+    caplog.handler.addFilter(note)
+    async with serving(settings, database_url) as live:
+        live.app.add_api_route("/fails", fail)
+        response = await live.client.get("/fails")
+    assert response.status_code == 500
+    assert "nobody" not in response.text
+    assert "ZeroDivisionError: for nobody's eyes" in caplog.text
+    assert "async def fail" not in response.text
+    request_id = response.headers["X-Request-Id"]
+    assert ids["uvicorn.error"] == ids["dutiful.access"] == ids["tests"] == request_id
+    assert any(
+        record.name == "dutiful.access" and record.levelno == logging.WARNING for record in caplog.records
+    )
+
+
+async def test_probes_are_told_only_when_something_is_wrong(
+    app: FastAPI,
+    anonymous: httpx.AsyncClient,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO, "dutiful.access")
+    await anonymous.get("/readyz")
+    assert caplog.messages == []
+    monkeypatch.setitem(app.state._state, "draining", value=True)
+    response = await anonymous.get("/readyz")
+    assert (response.status_code, response.json()["code"]) == (503, "draining")
+    assert response.headers["Connection"] == "close"
+    assert [message.partition(" in ")[0] for message in caplog.messages] == ["GET /readyz 503"]
+
+
+async def test_a_person_at_the_terminal_is_told_of_trouble_and_a_program_of_all(ana: Person) -> None:
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level, logs.access.level)
+    try:
+        enabled = {}
+        for form in ("console", "json"):
+            logs.set_up("info", form)
+            enabled[form] = [logs.access.isEnabledFor(level) for level in (logging.INFO, logging.WARNING)]
+        assert enabled == {"console": [False, True], "json": [True, True]}
+    finally:
+        root.handlers[:] = before[0]
+        root.setLevel(before[1])
+        logs.access.setLevel(before[2])
