@@ -153,6 +153,13 @@ def test_a_list_can_be_narrowed_and_sorted(dutiful: Dutiful, project: str) -> No
     assert titles(dutiful, *here, "--label", "blue") == ["A"]
 
 
+def test_a_list_can_be_searched(dutiful: Dutiful, project: str) -> None:
+    for title in ("Renew passport", "Photos for the passport", "Renew the lease"):
+        dutiful("add", title, "--project", project)
+    assert titles(dutiful, "-p", project, "-q", "passport -photos") == ["Renew passport"]
+    assert titles(dutiful, "-p", project, "--search", '"renew the" lea*') == ["Renew the lease"]
+
+
 def test_an_empty_list_says_so_beside_the_data(dutiful: Dutiful, project: str) -> None:
     ran = dutiful("list", "--project", project)
     assert (ran.code, ran.out, ran.err) == (0, "", "No open tasks.\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -23,10 +25,10 @@ MakeDatabase = Callable[[str], Awaitable[AsyncEngine]]
 
 SCHEMA = {
     "columns": """
-        SELECT attrelid::regclass::text, attnum, attname, format_type(atttypid, atttypmod), attnotnull, attidentity,
+        SELECT attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attnotnull, attidentity,
                attcollation::regcollation::text, pg_get_expr(adbin, adrelid)
         FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-        WHERE attrelid IN ({tables}) AND attnum > 0""",
+        WHERE attrelid IN ({tables}) AND attnum > 0 AND NOT attisdropped""",
     "constraints": """
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
         WHERE conrelid IN ({tables}) AND contype <> 'n'""",
@@ -131,7 +133,7 @@ def test_the_statements_can_be_printed() -> None:
     statements = migrate.sql()
     assert "CREATE TABLE tasks" in statements
     assert "INITIALLY DEFERRED" in statements
-    assert "DROP" not in statements
+    assert "DROP TABLE" not in statements
 
 
 async def test_an_upgrade_that_has_nothing_to_do_needs_no_lock(empty: AsyncEngine) -> None:
@@ -140,13 +142,49 @@ async def test_an_upgrade_that_has_nothing_to_do_needs_no_lock(empty: AsyncEngin
         assert (await migrate.upgrade(empty)).is_current
 
 
+FULL = """
+    INSERT INTO workspaces (id, name, inbox_id, version, created_at, updated_at)
+    OVERRIDING SYSTEM VALUE VALUES (7, 'Home', 8, 1, now(), now());
+    INSERT INTO projects (id, workspace_id, name, archived, position, version, created_at, updated_at)
+    OVERRIDING SYSTEM VALUE VALUES (8, 7, 'Inbox', false, 'a0', 1, now(), now());
+    INSERT INTO tasks (workspace_id, project_id, title, description, status, priority, label_ids, position, uid,
+                       version, created_at, updated_at)
+    SELECT 7, 8, 'Äpfel ' || number, 'two kilos', 'open', 0, '{}', 'b' || number, number::text, 1, now(), now()
+    FROM generate_series(1, 2500) AS number"""
+
+
+async def make_tasks(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        for statement in FULL.split(";"):
+            await connection.execute(text(statement))
+
+
+async def test_tasks_that_are_there_can_be_searched_after_the_upgrade(empty: AsyncEngine) -> None:
+    await migrate.upgrade(empty, "0005")
+    await make_tasks(empty)
+    await migrate.upgrade(empty)
+    async with empty.connect() as connection:
+        for query, count in (("'7:äpfel' & '7:2499' & '7:kilos'", 1), ("'7:apfel'", 2500), ("'8:äpfel'", 0)):
+            found = text("SELECT count(*) FROM tasks WHERE search @@ CAST(:query AS tsquery)")
+            assert await connection.scalar(found, {"query": query}) == count
+
+
+async def test_printed_statements_refuse_tasks_whose_words_they_cannot_tell(empty: AsyncEngine) -> None:
+    await migrate.upgrade(empty, "0005")
+    await make_tasks(empty)
+    (refusal,) = re.findall(r"DO \$\$.*?END \$\$", migrate.sql("0005:0006"), re.DOTALL)
+    async with empty.connect() as connection:
+        with pytest.raises(DBAPIError, match='run "dutiful db upgrade" instead'):
+            await connection.execute(text(refusal))
+
+
 # --- together and after a kill ----------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
 async def held_lock(engine: AsyncEngine) -> AsyncIterator[None]:
     async with transaction(engine) as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": migrate._LOCK})
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": migrate.LOCK})
         yield
 
 

@@ -1,19 +1,28 @@
 """`dutiful db`: the schema of the database, for the person who runs the server and the one who changes it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 import dutiful
 from dutiful.cli.client import CliError
 from dutiful.cli.instance import with_engine
 from dutiful.cli.output import note
+from dutiful.cli.restore import upgrade_postgres
 from dutiful.database import migrate
-from dutiful.database.migrate import DatabaseState
+from dutiful.database.backup.automatic import before_migration
+from dutiful.database.migrate import DatabaseState, Precaution
+from dutiful.settings import load_settings
 
 RevisionArgument = Annotated[
     str, typer.Argument(metavar="REVISION", help="Such as 0001; base is an empty database, -1 one step back.")
+]
+
+BackupOption = Annotated[
+    bool, typer.Option("--backup/--no-backup", help="Back up the private database before it is changed.")
 ]
 
 
@@ -27,19 +36,24 @@ def register(app: typer.Typer) -> None:
     db.command("check")(check)
     db.command("stamp")(stamp)
     db.command("sql")(sql)
+    db.command("upgrade-postgres")(upgrade_postgres)
     app.add_typer(db, name="db", help="The database: migrate it, look at its state.")
 
 
 def upgrade(
     revision: Annotated[str, typer.Argument(metavar="[REVISION]", help="How far.")] = "head",
+    *,
+    backup: BackupOption = True,
 ) -> None:
     """Apply the migrations that are missing. `dutiful serve` does the same."""
-    _tell(with_engine(lambda engine: migrate.upgrade(engine, revision, say=note)))
+    before = _before(backup=backup)
+    _tell(with_engine(lambda engine: migrate.upgrade(engine, revision, say=note, before=before(engine))))
 
 
-def downgrade(revision: RevisionArgument) -> None:
+def downgrade(revision: RevisionArgument, *, backup: BackupOption = True) -> None:
     """Take migrations back, with the data that they made room for."""
-    _tell(with_engine(lambda engine: migrate.downgrade(engine, revision, say=note)))
+    before = _before(backup=backup)
+    _tell(with_engine(lambda engine: migrate.downgrade(engine, revision, say=note, before=before(engine))))
 
 
 def current() -> None:
@@ -92,6 +106,13 @@ def sql(
 ) -> None:
     """Print the SQL of the migrations, for somebody else to run."""
     print(migrate.sql(revision), end="")
+
+
+def _before(*, backup: bool) -> Callable[[AsyncEngine], Precaution | None]:
+    """A database of one's own has its owner's backups."""
+    settings = load_settings()
+    is_wanted = backup and settings.uses_embedded_database
+    return lambda engine: before_migration(engine, settings.data_dir, note) if is_wanted else None
 
 
 def _tell(state: DatabaseState) -> None:

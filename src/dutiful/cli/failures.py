@@ -13,6 +13,7 @@ _TOLD = (
     "dutiful.datafolder.DataFolderError",
     "dutiful.database.embedded.errors.EmbeddedError",
     "dutiful.database.migrate.MigrationError",
+    "dutiful.database.backup.errors.BackupError",
     "dutiful.supervisor.SupervisorError",
 )
 

@@ -101,6 +101,12 @@ def list_tasks(
     label: Annotated[str | None, typer.Option("--label", "-l", metavar="NAME|ID")] = None,
     status: Annotated[Literal[Status, "all"], typer.Option("--status", "-s")] = "open",
     priority: PriorityOption = None,
+    search: Annotated[
+        str | None,
+        typer.Option(
+            "--search", "-q", metavar="WORDS", help='Words in title or description; "a phrase", pre*, -not.'
+        ),
+    ] = None,
     due_before: Annotated[str | None, DateOption] = None,
     due_after: Annotated[str | None, DateOption] = None,
     sort: Annotated[
@@ -115,6 +121,7 @@ def list_tasks(
     filters = {"sort": sort} | _given(
         status=None if status == "all" else status,
         priority=priority,
+        q=search,
         due_before=_bound(due_before, "--due-before"),
         due_after=_bound(due_after, "--due-after"),
     )

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 from sqlalchemy import URL, ExceptionContext, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from dutiful.database.failures import READ_ONLY
 from dutiful.settings import Settings
@@ -30,6 +31,17 @@ def create_engine(settings: Settings, url: URL | str) -> AsyncEngine:
     )
     event.listen(engine.sync_engine, "handle_error", _leave_demoted_server)
     return engine
+
+
+def create_engine_without_pool(settings: Settings, url: URL | str) -> AsyncEngine:
+    """For connections with a life of their own, such as one that listens. Each statement commits itself."""
+    return create_async_engine(
+        url,
+        hide_parameters=True,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args=_connect_args(settings),
+    )
 
 
 def _leave_demoted_server(context: ExceptionContext) -> None:

@@ -6,7 +6,7 @@ Each migration is a transaction of its own, so one that is killed left nothing b
 import asyncio
 import io
 from argparse import Namespace
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from sqlalchemy.pool import NullPool
 from dutiful.database.types import AwareDateTime, RankedEnum
 
 OLDEST_POSTGRES = 15
-_LOCK = int.from_bytes(b"dutiful")
+LOCK = int.from_bytes(b"dutiful")
 _POLL_SECONDS = 0.2
 
 Say = Callable[[str], None]
@@ -49,6 +49,9 @@ class DatabaseState:
         return self.revision == self.head
 
 
+Precaution = Callable[[DatabaseState], Awaitable[None]]
+
+
 def _quiet(line: str) -> None:
     pass
 
@@ -58,7 +61,7 @@ def _quiet(line: str) -> None:
 
 async def inspect(engine: AsyncEngine) -> DatabaseState:
     """Raises MigrationError for a database that this program cannot use."""
-    async with _connection(engine) as connection:
+    async with unlimited_connection(engine) as connection:
         server_version = await _check_server(connection)
         revision = await _revision(connection)
     newest = head()
@@ -127,21 +130,37 @@ async def _revision(connection: AsyncConnection) -> str | None:
 # --- changing it ------------------------------------------------------------------------------------------------------
 
 
-async def upgrade(engine: AsyncEngine, revision: str = "head", *, say: Say = _quiet) -> DatabaseState:
-    """The state afterwards. Several processes may call it at once: one works, the others wait for it."""
+async def upgrade(
+    engine: AsyncEngine, revision: str = "head", *, say: Say = _quiet, before: Precaution | None = None
+) -> DatabaseState:
+    """The state afterwards. Several processes may call it at once: one works, the others wait for it.
+
+    `before` comes first if the database holds something that a migration would change; what it raises ends the matter.
+    """
     state = await inspect(engine)
     if revision == "head" and state.is_current:
         return state
     async with _alone(engine, say):
+        await _take_care(engine, before)
         await _run(engine, command.upgrade, revision, say=say)
     return await inspect(engine)
 
 
-async def downgrade(engine: AsyncEngine, revision: str, *, say: Say = _quiet) -> DatabaseState:
+async def downgrade(
+    engine: AsyncEngine, revision: str, *, say: Say = _quiet, before: Precaution | None = None
+) -> DatabaseState:
     await inspect(engine)
     async with _alone(engine, say):
+        await _take_care(engine, before)
         await _run(engine, command.downgrade, revision, say=say)
     return await inspect(engine)
+
+
+async def _take_care(engine: AsyncEngine, before: Precaution | None) -> None:
+    """Looks again: whoever was waited for may have done the work."""
+    state = await inspect(engine)
+    if before is not None and state.revision is not None:
+        await before(state)
 
 
 async def stamp(engine: AsyncEngine, revision: str) -> DatabaseState:
@@ -171,8 +190,8 @@ async def write_revision(engine: AsyncEngine, message: str, *, autogenerate: boo
 async def _alone(engine: AsyncEngine, say: Say) -> AsyncIterator[None]:
     """A lock that ends with its transaction, on a connection of its own: one of a session would stay behind in a
     PgBouncer that hands out connections by transaction, and the migrations' own transactions are too short."""
-    async with _connection(engine) as connection:
-        statement = text("SELECT pg_try_advisory_xact_lock(:lock)").bindparams(lock=_LOCK)
+    async with unlimited_connection(engine) as connection:
+        statement = text("SELECT pg_try_advisory_xact_lock(:lock)").bindparams(lock=LOCK)
         is_told = False
         while not await connection.scalar(statement):
             if not is_told:
@@ -186,7 +205,7 @@ async def _alone(engine: AsyncEngine, say: Say) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def unlimited_connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection to the engine's database, without the engine's limits: a migration takes as long as it takes."""
     unlimited = create_async_engine(
         engine.url,
@@ -212,7 +231,7 @@ async def _run(
     def on_connection(connection: Connection) -> None:
         _call(work, _config(connection, say), *arguments, **options)
 
-    async with _connection(engine) as connection:
+    async with unlimited_connection(engine) as connection:
         await connection.run_sync(on_connection)
         await connection.commit()
 

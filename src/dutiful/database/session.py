@@ -57,6 +57,8 @@ class Database:
             self._autocommit, sync_session_class=_ReadOnlySession, autoflush=False
         )
         self._writers = async_sessionmaker(engine, expire_on_commit=False)
+        # Called after each commit, whatever was written.
+        self.on_commit: list[Callable[[Writer], None]] = []
 
     async def run_read(self, work: Callable[[Reader], Awaitable[T]]) -> T:
         """Runs `work` on a read session; once more if it met a dead connection, of which the pool is rid by then."""
@@ -110,8 +112,17 @@ class Database:
             except Rollback as rollback:
                 return rollback.result  # type: ignore[no-any-return]
             await _commit(session)
+        self._tell_of_commit(Writer(session))
         await _run_after_commit(session)
         return result
+
+    def _tell_of_commit(self, session: Writer) -> None:
+        for tell in self.on_commit:
+            try:
+                tell(session)
+            except Exception:
+                # What is committed is done: the answer must say so, whatever comes after.
+                log.exception("telling of a commit failed")
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -139,7 +150,7 @@ async def _run_after_commit(session: AsyncSession) -> None:
         try:
             await hook()
         except Exception:
-            # What is committed is done: the answer must say so, whatever comes after.
+            # As above.
             log.exception("a hook failed after the commit")
 
 

@@ -9,8 +9,19 @@ that one ended:
   postmaster is dead or its process id means something else by now.
 """
 
-from dutiful.database.embedded.cluster import bin_folder
+from dutiful.database.embedded.cluster import RESTORING, Cluster
 from dutiful.database.embedded.errors import EmbeddedError
+from dutiful.database.embedded.programs import MAJOR, bin_folder, system_folders, wheel_folder
 from dutiful.database.embedded.server import EmbeddedPostgres, opened
 
-__all__ = ["EmbeddedError", "EmbeddedPostgres", "bin_folder", "opened"]
+__all__ = [
+    "MAJOR",
+    "RESTORING",
+    "Cluster",
+    "EmbeddedError",
+    "EmbeddedPostgres",
+    "bin_folder",
+    "opened",
+    "system_folders",
+    "wheel_folder",
+]

