@@ -36,7 +36,8 @@ class Input(BaseModel):
 class Output(BaseModel):
     """A representation, read from a model's attributes."""
 
-    model_config = ConfigDict(from_attributes=True)
+    # An answer has all fields, those with a default too.
+    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
 
 
 class Patch(Input):
@@ -104,6 +105,15 @@ def _parse_date(value: Any) -> Any:
     return value
 
 
+def require_date_time(value: Any) -> Any:
+    """No seconds since 1970, which pydantic would take too."""
+    if isinstance(value, (int, float)) or (
+        isinstance(value, str) and not re.match(r"\d{4}-\d{2}-\d{2}[Tt _]", value)
+    ):
+        raise ValueError("must be a date-time such as 2026-12-01T17:00:00Z")
+    return value
+
+
 def _as_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
@@ -148,7 +158,7 @@ LocalTime = Annotated[
     Field(json_schema_extra={"type": "string", "pattern": f"^{TIME_PATTERN}$", "examples": ["17:00"]}),
 ]
 LocalDate = Annotated[Date, BeforeValidator(_parse_date), Field(ge=Date(1, 1, 2), le=Date(9999, 12, 30))]
-Moment = Annotated[AwareDatetime, AfterValidator(_as_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(require_date_time), AfterValidator(_as_utc)]
 
 
 class WhenFields(Input):

@@ -119,7 +119,9 @@ async def test_relatives_of_json_are_taken(ana: Person, content_type: str) -> No
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1", "/api/v1/", "/nothing", "/api/v2/tasks", "/"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/nothing", "/api/v1", "/api/v1/", "/nothing", "/api/v2/tasks", "/docs/nothing"]
+)
 async def test_an_unknown_address_is_404(ana: Person, path: str) -> None:
     problem(await ana.client.get(path), 404, "not_found")
 

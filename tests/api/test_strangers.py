@@ -135,6 +135,9 @@ class Victim:
             f"/tasks?label={self.label_id}",
             "/tasks?label=secret",
             "/tasks?q=secret",
+            f"/tasks?q=secret&workspace_id={self.shared.id}",
+            "/tasks?q=-nothing",
+            f"/trash?workspace_id={self.shared.id}",
             f"/tasks?assignee_id={self.person.user_id}",
         ]
 

@@ -34,7 +34,7 @@ async def _remake(session: Writer, actor: Actor, kept: Sequence[int], request: R
     return _answer(shown).model_dump_json().encode()
 
 
-@router.post("/batch", response_model=BatchDone)
+@router.post("/batch", response_model=BatchDone, responses={412: {}})
 @remade_by(_remake)
 async def run_batch(body: Operations, db: Db, actor: CurrentActor, request: Request) -> Any:
     """All or none; an error points to its operation (`/3/data/title`)."""

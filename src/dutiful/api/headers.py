@@ -51,6 +51,6 @@ def etag_matches(if_none_match: str | None, tag: str) -> bool:
     """The weak comparison of If-None-Match."""
     if if_none_match is None:
         return False
-    return if_none_match.strip() == "*" or tag.strip('"') in [
+    return if_none_match.strip() == "*" or tag.removeprefix("W/").strip('"') in [
         found for _, found in _TAG.findall(if_none_match)
     ]

@@ -22,8 +22,13 @@ _AT_A_TIME = CapacityLimiter(2)
 FILE_BODY = {
     "requestBody": {
         "required": True,
-        "description": "The file as it is.",
-        "content": {"application/json": {"schema": {}}, "application/octet-stream": {"schema": {}}},
+        "description": "The file as it is, under any content type.",
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary"},
+                "example": '[{"uuid": "9b2d5c8e-1f64-4f0e-8a57-2f6f1c3f1f10", "description": "Renew passport"}]',
+            }
+        },
     }
 }
 

@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem documents: the one place where the domain's errors become HTTP."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import iter_route_contexts
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
@@ -25,6 +27,7 @@ from dutiful.errors import (
     Invalid,
     NotFound,
     StaleVersion,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -39,6 +42,7 @@ STATUS: Mapping[type[DutifulError], HTTPStatus] = {
     Conflict: HTTPStatus.CONFLICT,
     StaleVersion: HTTPStatus.PRECONDITION_FAILED,
     Gone: HTTPStatus.GONE,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -57,6 +61,7 @@ TITLES = {
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
+    429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
@@ -155,7 +160,7 @@ def _as_member(fault: Fault) -> dict[str, str]:
 
 def _headers(error: DutifulError) -> dict[str, str]:
     headers = {}
-    if isinstance(error, (Conflict, Unavailable)) and error.retry_after is not None:
+    if isinstance(error, (Conflict, TooManyRequests, Unavailable)) and error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
@@ -170,6 +175,8 @@ def _more(error: DutifulError) -> dict[str, Any]:
             return {"current": represent(error.current)}
         case Gone(workspace_ids=[_, *_]):
             return {"workspace_ids": error.workspace_ids, "next_cursor": error.next_cursor}
+        case Conflict(changes=[_, *_]):
+            return {"changes": error.changes}
         case _:
             return {}
 
@@ -177,6 +184,8 @@ def _more(error: DutifulError) -> dict[str, Any]:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for nothing else
     faults = faults_of(error)
+    if any(fault["in"] == "path" for fault in faults) and request.method not in _methods_at(request):
+        return await _on_http(request, HTTPException(405))
     if any(fault["code"] == "json_invalid" for fault in faults):
         return problem(
             request, 400, "malformed", "The body is not valid JSON.", errors=[{**faults[0], "pointer": ""}]
@@ -191,7 +200,22 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
     code, detail = REFUSALS.get(error.status_code, ("refused", str(error.detail)))
-    return problem(request, error.status_code, code, detail, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        # FastAPI names the methods of the first route with this path only, and each method is a route of its own.
+        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
+    return problem(request, error.status_code, code, detail, headers=headers)
+
+
+def _methods_at(request: Request) -> set[str]:
+    """The methods of the most literal of the paths that match: `/tasks/batch` is no `/tasks/{task_id}`."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    methods: dict[int, set[str]] = defaultdict(set)
+    for context in iter_route_contexts(request.app.routes):
+        pattern = getattr(context, "path_regex", None)
+        if pattern is not None and pattern.match(path):
+            methods[pattern.groups] |= context.methods or set()
+    return methods[min(methods)] if methods else set()
 
 
 async def _on_unknown(request: Request, error: Exception) -> Response:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from dutiful.accounts.schemas import UserOut
+from dutiful.accounts.administration import Account
+from dutiful.accounts.schemas import AccountOut, UserOut
 from dutiful.labels.schemas import LabelOut
 from dutiful.models import Label, Member, Project, Section, Task, User
 from dutiful.projects.schemas import ProjectOut, SectionOut
@@ -13,6 +14,7 @@ from dutiful.workspaces.schemas import MemberOut, WorkspaceOut
 
 SCHEMAS: dict[type, type[Output]] = {
     User: UserOut,
+    Account: AccountOut,
     SeenWorkspace: WorkspaceOut,
     Member: MemberOut,
     Project: ProjectOut,

@@ -17,7 +17,8 @@ from dutiful.models import Priority, Status, Task
 from dutiful.tasks import creation, queries, service
 from dutiful.tasks.filters import Sort, TaskFilter
 from dutiful.tasks.schemas import TaskCreate, TaskMove, TaskOut, TaskPatch, TasksMade
-from dutiful.vocabulary import IdParameter, Moment, Page, TimeZoneName
+from dutiful.tasks.search import MOST_CHARACTERS
+from dutiful.vocabulary import NO_NUL, IdParameter, Moment, Page, TimeZoneName, require_date_time
 
 MOST_IN_A_BATCH = 1000
 
@@ -28,7 +29,9 @@ def _date_or_moment(value: Any) -> Any:
     """A bare day is a date; with anything after it a date-time, which without a zone floats."""
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
         return dt.date.fromisoformat(value)
-    return TypeAdapter(dt.datetime).validate_python(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return TypeAdapter(dt.datetime).validate_python(require_date_time(value))
+    return value
 
 
 def _near_enough(value: dt.date) -> dt.date:
@@ -57,7 +60,13 @@ def get_task_filter(
     ] = None,
     parent_id: IdParameter | None = None,
     q: Annotated[
-        str | None, Query(max_length=200, description="Words that title or description contain.")
+        str | None,
+        Query(
+            max_length=MOST_CHARACTERS,
+            description="Words in title or description, all of them: `milk`, `pass*` (begins so, as the last word does "
+            'while nothing follows it), `"oat milk"` (in a row), `-bread` (not that).',
+        ),
+        NO_NUL,
     ] = None,
     sort: Sort = Sort.ID,
     timezone: Annotated[

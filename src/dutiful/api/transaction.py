@@ -1,8 +1,9 @@
 """The route class that owns the request's session and transaction.
 
-A write: read the body → begin → authenticate → claim the Idempotency-Key → dependencies, endpoint, serialisation →
-number the changes → store the keyed answer → commit → answer. Nothing leaves before the commit, so a 2xx is durable;
-a 4xx or 5xx, raised or returned, rolls back. A read runs outside any transaction, one round trip a statement.
+A write: read the body → slow work that needs no transaction → begin → authenticate → claim the Idempotency-Key →
+dependencies, endpoint, serialisation → number the changes → store the keyed answer → commit → answer. Nothing leaves
+before the commit, so a 2xx is durable; a 4xx or 5xx, raised or returned, rolls back. A read runs outside any
+transaction, one round trip a statement.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from starlette.requests import ClientDisconnect
 
 from dutiful.access import Actor
 from dutiful.accounts.authentication import authenticate, authenticate_for_write, note_use
-from dutiful.api import idempotency
+from dutiful.api import idempotency, query
 from dutiful.api.headers import etag_matches
 from dutiful.changes.cursor import encode_cursor
 from dutiful.changes.journal import positions
@@ -38,13 +39,36 @@ Session = TypeVar("Session", Reader, Writer)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
+Prepare = Callable[[Request], Awaitable[object]]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+def prepared_by(prepare: Prepare) -> Callable[[Endpoint], Endpoint]:
+    """Marks an endpoint with work to do before its transaction, while no connection and no lock is held: hashing a
+    password, or what must be committed on its own. Its result is in `request.state.prepared`; None when it could do
+    nothing with the request, which the endpoint's own validation then refuses."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        endpoint.prepare = prepare  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
+async def _prepare_nothing(_: Request) -> None:
+    return None
+
+
 class TransactionRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         inner = super().get_route_handler()
         run = _read if (self.methods or set()) <= SAFE_METHODS else _write
+        prepare: Prepare = getattr(self.endpoint, "prepare", _prepare_nothing)
+        parameters = query.names_of(self.dependant)
 
         async def handle(request: Request) -> Response:
             settings: Settings = request.app.state.settings
+            query.refuse_unknown(request, parameters)
             try:
                 # Read before anything is held: a slow upload costs no connection.
                 await request.body()
@@ -54,6 +78,7 @@ class TransactionRoute(APIRoute):
             deadline = asyncio.timeout(settings.request_timeout)
             try:
                 async with deadline:
+                    request.state.prepared = await prepare(request)
                     response = await run(request, inner)
             except TimeoutError as error:
                 if not deadline.expired():
@@ -106,6 +131,15 @@ async def _write(request: Request, inner: Handler) -> Response:
         return response
 
     return await _database(request).write(work, repeatable=idempotency.HEADER in request.headers)
+
+
+async def find_actor(request: Request) -> Actor | None:
+    """Who asks, for work before the transaction, which asks again."""
+
+    async def work(session: Reader) -> Actor | None:
+        return await _authenticate(request, session, authenticate)
+
+    return await _database(request).run_read(work)
 
 
 async def _authenticate(
