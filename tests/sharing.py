@@ -12,9 +12,22 @@ from dutiful.models import AccountEvent, User
 async def share(owner: Person, *others: Person, role: str = "editor", name: str = "Flat") -> int:
     """A new workspace of the owner's with the others in it."""
     workspace = await owner.make("/workspaces", name=name)
-    for other in others:
-        await owner.make(f"/workspaces/{workspace['id']}/members", email=other.email, role=role)
+    await admit(owner, workspace["id"], *others, role=role)
     return int(workspace["id"])
+
+
+async def admit(owner: Person, workspace_id: int, *others: Person, role: str = "editor") -> None:
+    """By an invitation, since strangers cannot be added."""
+    if others:
+        token = await invite(owner, workspace_id, role=role, uses=len(others))
+        for other in others:
+            await other.make("/invitations/accept", token=token)
+
+
+async def invite(owner: Person, workspace_id: int, **wanted: Any) -> str:
+    """The secret of a new invitation."""
+    made = await owner.make(f"/workspaces/{workspace_id}/invitations", **wanted)
+    return str(made["token"])
 
 
 async def journal(person: Person, workspace_id: int) -> list[Any]:

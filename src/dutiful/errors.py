@@ -59,16 +59,23 @@ class Invalid(DutifulError):
 
 
 class Conflict(DutifulError):
-    """The request is fine, the state of things is not. `retry_after` in seconds when waiting helps."""
+    """The request is fine, the state of things is not. `retry_after` in seconds when waiting helps; `changes` are the
+    ids of those that stand in the way."""
 
     code = "conflict"
 
     def __init__(
-        self, detail: str, *faults: Fault, code: str = "conflict", retry_after: int | None = None
+        self,
+        detail: str,
+        *faults: Fault,
+        code: str = "conflict",
+        retry_after: int | None = None,
+        changes: Sequence[str] = (),
     ) -> None:
         super().__init__(detail, *faults)
         self.code = code
         self.retry_after = retry_after
+        self.changes = list(changes)
 
 
 class Versioned(Protocol):
@@ -99,6 +106,19 @@ class Gone(DutifulError):
         super().__init__(detail)
         self.workspace_ids = list(workspace_ids)
         self.next_cursor = next_cursor
+
+
+class TooManyRequests(DutifulError):
+    """More than one person may have. `retry_after` in seconds when waiting helps."""
+
+    code = "too_many_requests"
+
+    def __init__(
+        self, detail: str, *, code: str = "too_many_requests", retry_after: int | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.retry_after = retry_after
 
 
 class Unavailable(DutifulError):

@@ -103,7 +103,27 @@ def test_no_dependency_of_a_route_is_left_open(app: FastAPI) -> None:
 
 
 # A token stops working before its row goes: the deletion waits for writes that hold it.
-COMMITS_ON_ITS_OWN = {"DELETE /tokens/{token_id}"}
+COMMITS_ON_ITS_OWN = {"DELETE /tokens/{token_id}", "DELETE /sessions/current"}
+
+# What works before its transaction: passwords are hashed while no connection is held, attempts are counted and people
+# and sign-ins are stopped whatever becomes of the request.
+PREPARED = {
+    "POST /sessions",
+    "DELETE /sessions",
+    "DELETE /sessions/{session_id}",
+    "POST /sign-up",
+    "POST /users/me/password",
+    "POST /password-resets",
+    "POST /password-resets/use",
+    "DELETE /users/me",
+    "POST /users/{user_id}/disable",
+    "DELETE /users/{user_id}",
+}
+
+
+def test_nothing_else_works_before_its_transaction(app: FastAPI) -> None:
+    found = {one.name for one in api_routes(app) if hasattr(one.route.endpoint, "prepare")}
+    assert found == PREPARED
 
 
 def test_a_session_comes_from_one_place(app: FastAPI) -> None:

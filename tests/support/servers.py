@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy import URL
 from sqlalchemy.pool import QueuePool
 from tests.people import Person
+from tests.support.contract import hold_to_contract
 
 from dutiful.app import create_app
 from dutiful.database.session import Database
@@ -44,7 +45,11 @@ async def running(settings: Settings, url: URL | str, *routers: APIRouter) -> As
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://dutiful.test") as client,
+        httpx.AsyncClient(
+            transport=transport,
+            base_url="http://dutiful.test",
+            event_hooks={"response": [hold_to_contract]},
+        ) as client,
     ):
         server = Server(app, client, app.state.database)
         yield server

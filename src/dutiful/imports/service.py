@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
-    any_,
     func,
     insert,
     literal,
@@ -23,6 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from dutiful.access import Actor, get, lock_workspace
 from dutiful.database.session import Writer
+from dutiful.database.types import any_of
 from dutiful.imports.source import ImportReport, Remark, SourceTask
 from dutiful.labels import queries as label_queries
 from dutiful.labels import service as labels
@@ -126,8 +126,7 @@ async def _uids(session: Writer, workspace_id: int, sources: Iterable[SourceTask
 
 
 def _any_id_of(sources: Iterable[SourceTask]) -> ColumnElement[bool]:
-    """One parameter, however many: a file may hold more tasks than a statement takes parameters."""
-    return any_(literal([source.source_id for source in sources], ARRAY(String)))
+    return any_of((source.source_id for source in sources), String)
 
 
 class _Names:
