@@ -68,16 +68,19 @@ class Workers:
     def _start_one(self) -> "_Worker":
         return _Worker(self._listener, {_METRICS_FOLDER: self._metrics.name})
 
-    def run(self, job: Job, on_ready: Callable[[], None], *, reload: bool) -> NoReturn:
-        """Until KeyboardInterrupt."""
+    def run(
+        self, job: Job, on_ready: Callable[[], None], check: Callable[[], None], *, reload: bool
+    ) -> NoReturn:
+        """Until `check`, which is called all the time, raises."""
         self._job = pickle.dumps(job)
         try:
-            self._start()
+            self._start(check)
             on_ready()
             if reload:
-                self._restart_on_changes()
+                self._restart_on_changes(check)
             while True:
                 time.sleep(_POLL_SECONDS)
+                check()
                 self._replace_dead()
                 self._end_hung()
         finally:
@@ -85,12 +88,13 @@ class Workers:
             self._listener.close()
             self._stop()
 
-    def _start(self) -> None:
+    def _start(self, check: Callable[[], None]) -> None:
         for worker in self._workers:
             worker.send(self._job)
         while not all(worker.is_ready() for worker in self._workers):
             if any(worker.has_ended() for worker in self._workers):
                 raise SupervisorError("A worker ended before it was ready.")
+            check()
             time.sleep(_POLL_SECONDS / 5)
 
     def _replace_dead(self) -> None:
@@ -112,10 +116,11 @@ class Workers:
         for path in Path(self._metrics.name).glob(f"gauge_live*_{worker.pid}.db"):
             path.unlink(missing_ok=True)
 
-    def _restart_on_changes(self) -> NoReturn:
+    def _restart_on_changes(self, check: Callable[[], None]) -> NoReturn:
         files = _modified()
         while True:
             time.sleep(_POLL_SECONDS)
+            check()
             if files != (files := _modified()):
                 say("Files have changed; starting again.")
                 self._stop()

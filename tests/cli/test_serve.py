@@ -122,11 +122,14 @@ def test_a_token_that_no_longer_works_is_replaced(serve: Serve, data: Path) -> N
     assert serving.end() == 0
 
 
-def test_sigterm_while_starting_ends_postgresql_too(serve: Serve, data: Path) -> None:
-    serving = serve()
-    wait_for(lambda: "Dutiful" in serving.said and postgres_processes(data))
-    assert serving.end() == 0
-    assert postgres_processes(data) == []
+@pytest.mark.parametrize("reached", ["Dutiful", "Database: ", "Applied migration 0001"])
+def test_sigterm_while_starting_ends_postgresql_too(serve: Serve, public_tmp: Path, reached: str) -> None:
+    with data_folder(public_tmp) as folder:
+        serving = serve(folder=folder)
+        wait_for(lambda: reached in serving.said and postgres_processes(folder))
+        assert serving.end() == 0, serving.said
+        assert serving.said.endswith("Stopped.\n")
+        assert postgres_processes(folder) == []
 
 
 # --- several workers --------------------------------------------------------------------------------------------------

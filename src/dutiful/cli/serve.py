@@ -7,7 +7,6 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -22,6 +21,7 @@ from dutiful.cli import instance
 from dutiful.cli.client import CliError
 from dutiful.cli.here import local_timezone
 from dutiful.cli.loading import quick_imports
+from dutiful.cli.stopping import StopRequest
 from dutiful.database import migrate
 from dutiful.database.backup.automatic import before_migration
 from dutiful.database.embedded import EmbeddedPostgres
@@ -33,7 +33,6 @@ from dutiful.models import Scope
 from dutiful.settings import Settings, load_settings
 from dutiful.supervisor import Job, Workers
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _BACKLOG = 2048
 
 
@@ -66,46 +65,26 @@ def serve(
     """
     settings = _load(host=host, port=port, workers=workers)
     logs.set_up(settings.log_level, settings.log_format)
-    with _until_told_to_stop(), ExitStack() as stack:
+    stop = StopRequest()
+    with stop.heeded(), ExitStack() as stack:
         folder = _hold_folder(stack, settings)
         listener = stack.enter_context(_bound_socket(settings))
         say(f"Dutiful {__version__}")
         crew = _crew(stack, settings, listener, reload=reload)
-        url = stack.enter_context(_database(settings))
+        url = stack.enter_context(_database(settings, stop))
         settings = _with_secret_key(settings, folder)
-        instance.run(settings, url, lambda engine: _prepare(engine, settings, folder))
+        instance.run(settings, url, lambda engine: stop.end_early(_prepare(engine, settings, folder)))
+        on_ready = _listen(settings, listener, folder, stop)
         if crew is None:
-            _serve_here(settings, url, listener, folder)
+            _serve_here(settings, url, listener, on_ready)
         else:
-            on_ready = _listen(settings, listener, folder)
-            crew.run(Job(settings, url, listener.fileno()), on_ready, reload=reload)
+            crew.run(Job(settings, url, listener.fileno()), on_ready, stop.check, reload=reload)
     say("Stopped.")
 
 
 def _load(**options: object) -> Settings:
     given = {f"DUTIFUL_{name.upper()}": str(value) for name, value in options.items() if value is not None}
     return load_settings(environ={**os.environ, **given})
-
-
-@contextmanager
-def _until_told_to_stop() -> Iterator[None]:
-    """SIGTERM and Ctrl-C interrupt what is inside, once: what comes later must not disturb the orderly end."""
-    is_told = False
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal is_told
-        if not is_told:
-            is_told = True
-            raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in _SIGNALS}
-    try:
-        yield
-    except KeyboardInterrupt:
-        pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 # --- what must be there first -----------------------------------------------------------------------------------------
@@ -159,13 +138,17 @@ def _clear_socket_errors(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[URL | str]:
+def _database(settings: Settings, stop: StopRequest) -> Iterator[URL | str]:
     if settings.database_dsn is not None:
         yield settings.database_dsn
         return
-    with EmbeddedPostgres(settings.data_dir, account=settings.postgres_account, say=say) as postgres:
+    postgres = EmbeddedPostgres(settings.data_dir, account=settings.postgres_account, say=say)
+    postgres.start(stop.check)
+    try:
         postgres.supervise()
         yield postgres.url
+    finally:
+        postgres.stop()
 
 
 def _with_secret_key(settings: Settings, folder: DataFolder | None) -> Settings:
@@ -218,17 +201,19 @@ def _crew(stack: ExitStack, settings: Settings, listener: socket.socket, *, relo
 
 
 def _serve_here(
-    settings: Settings, url: URL | str, listener: socket.socket, folder: DataFolder | None
+    settings: Settings, url: URL | str, listener: socket.socket, on_ready: Callable[[], None]
 ) -> None:
     # Left over from another program: this process counts for itself.
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     with quick_imports():
         # Here and not above: whoever only watches over workers need not load the application.
         from dutiful import server  # noqa: PLC0415
-    server.run(settings, url, listener, _listen(settings, listener, folder))
+    server.run(settings, url, listener, on_ready)
 
 
-def _listen(settings: Settings, listener: socket.socket, folder: DataFolder | None) -> Callable[[], None]:
+def _listen(
+    settings: Settings, listener: socket.socket, folder: DataFolder | None, stop: StopRequest
+) -> Callable[[], None]:
     """What to do when the server answers."""
     with _clear_socket_errors(settings):
         # Of two servers that start at the same time, both may bind; only one may listen.
@@ -236,6 +221,10 @@ def _listen(settings: Settings, listener: socket.socket, folder: DataFolder | No
     address = _address(listener)
 
     def on_ready() -> None:
+        if stop.is_made():
+            # It came before uvicorn had its own handlers, which are in place now.
+            signal.raise_signal(signal.SIGTERM)
+            return
         if folder is not None:
             folder.announce(address)
         say(f"Dutiful is ready at {address}")

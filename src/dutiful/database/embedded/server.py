@@ -29,6 +29,10 @@ _ORPHANS_KILL_SECONDS = 5.0
 _ORPHANS_LIMIT_SECONDS = 15.0
 
 
+def _go_on() -> None:
+    """Nobody asks to stop."""
+
+
 class EmbeddedPostgres:
     """The private PostgreSQL of one data folder, which must exist."""
 
@@ -43,6 +47,7 @@ class EmbeddedPostgres:
     ) -> None:
         self.cluster = Cluster(data_dir, major, account)
         self._extra_settings = extra_settings
+        self._check = _go_on
         self._say = say
         self._socket_folder: Path | None = None
         self._child: Popen[bytes] | None = None
@@ -61,10 +66,17 @@ class EmbeddedPostgres:
             raise RuntimeError("PostgreSQL was not started")
         return self._socket_folder
 
-    def start(self) -> None:
-        """Return when PostgreSQL answers, however long its recovery takes. Takes over one that already runs."""
-        if self._begin():
-            self._say(f"PostgreSQL still runs from before (process {self._pid}); using that one.")
+    def start(self, check: Callable[[], None] = _go_on) -> None:
+        """Return when PostgreSQL answers, however long its recovery takes. Takes over one that already runs.
+
+        `check` is called while waiting; what it raises ends that.
+        """
+        self._check = check
+        try:
+            if self._begin():
+                self._say(f"PostgreSQL still runs from before (process {self._pid}); using that one.")
+        finally:
+            self._check = _go_on
 
     def supervise(self) -> None:
         """Start it again, in a thread, whenever it dies."""
@@ -330,6 +342,7 @@ class EmbeddedPostgres:
             return try_lock(lock)
 
     def _pause(self) -> None:
+        self._check()
         if self._stopping.wait(_POLL_SECONDS):
             raise StoppedError("PostgreSQL was told to stop before it was ready.")
 
