@@ -498,18 +498,27 @@ def _few_and_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 async def test_a_search_asks_the_index(ana: Person, database: Database) -> None:
+    plan = await plan_of_a_search(ana, database, "enable_seqscan")
+    assert "ix_tasks_search" in plan, plan
+
+
+async def test_a_search_reads_its_query_once_whatever_the_plan(ana: Person, database: Database) -> None:
+    plan = await plan_of_a_search(ana, database, "enable_bitmapscan")
+    assert "(tasks.search @@ here.query)" in plan, plan
+
+
+async def plan_of_a_search(ana: Person, database: Database, switched_off: str) -> str:
     with count_statements(database) as statements:
         await ana.get("/tasks", params={"q": "milk"})
     (look_up,) = [one for one in statements if "@@" in one]
 
     async def explain(session: Writer) -> str:
-        await session.execute(text("SET LOCAL enable_seqscan = off"))
+        await session.execute(text(f"SET LOCAL {switched_off} = off"))
         connection = await session.connection()
         await connection.exec_driver_sql(f"PREPARE look_up AS {look_up}")
         await connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
-        plan = await connection.exec_driver_sql("EXPLAIN EXECUTE look_up (1, 'x', '#', 50)")
+        plan = await connection.exec_driver_sql("EXPLAIN (VERBOSE) EXECUTE look_up ('x', '#', 1, 50)")
         await connection.exec_driver_sql("DEALLOCATE look_up")
         return "\n".join(row[0] for row in plan)
 
-    plan = await database.write(explain)
-    assert "ix_tasks_search" in plan, plan
+    return await database.write(explain)

@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, String, cast, false, func, literal, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, String, cast, false, func, literal, select, true
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from dutiful import words
@@ -121,15 +121,21 @@ async def condition(session: Reader, actor: Actor, q: str, workspace_id: int | N
 
 async def _find_few(session: Reader, actor: Actor, query: str, workspace_id: int | None) -> list[int] | None:
     """The ids, or None if there are too many. The index is asked once for each workspace."""
-    mine = visible_workspaces(actor)
+    mine = visible_workspaces(actor).add_columns(_query_in(query, Member.workspace_id).label("query"))
     if workspace_id is not None:
         mine = mine.where(Member.workspace_id == workspace_id)
-    here = mine.subquery("here")
-    found = select(Task.id).join(here, _matches(query, here.c.workspace_id)).where(Task.deleted_at.is_(None))
+    # Read from its text once for each workspace, not for each task that a plan may look at: a long one takes 5 ms.
+    here = mine.cte("here").prefix_with("MATERIALIZED")
+    found = (
+        select(Task.id).join(here, Task.search.bool_op("@@")(here.c.query)).where(Task.deleted_at.is_(None))
+    )
     ids = (await session.scalars(found.limit(FEW + 1))).all()
     return None if len(ids) > FEW else list(ids)
 
 
-def _matches(query: str, workspace_id: ColumnElement[int]) -> ColumnElement[bool]:
-    here = func.replace(literal(query), _WORKSPACE, cast(workspace_id, String))
-    return Task.search.bool_op("@@")(cast(here, TSQUERY))
+def _matches(query: str, workspace_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
+    return Task.search.bool_op("@@")(_query_in(query, workspace_id))
+
+
+def _query_in(query: str, workspace_id: SQLColumnExpression[int]) -> ColumnElement[str]:
+    return cast(func.replace(literal(query), _WORKSPACE, cast(workspace_id, String)), TSQUERY)
