@@ -27,7 +27,7 @@ from dutiful.changes.live import LiveFeed
 from dutiful.changes.wakeups import Wakeups
 from dutiful.database import migrate
 from dutiful.database.engine import create_engine, create_engine_without_pool
-from dutiful.database.session import Database
+from dutiful.database.session import Database, OwnCommits
 from dutiful.settings import Settings
 from dutiful.workers import Loop, at_work
 from dutiful.workers.housekeeping import keep_house
@@ -50,6 +50,7 @@ def create_app(settings: Settings, database_url: URL | str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(create_engine(settings, database_url))
+        app.state.own_commits = OwnCommits(create_engine_without_pool(settings, database_url))
         watch(app.state.database)
         app.state.schema_revision = migrate.head()
         _calm_garbage_collector()

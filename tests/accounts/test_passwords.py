@@ -47,6 +47,19 @@ async def test_a_new_password_ends_the_other_sign_ins_and_no_api_token(
     await signed_in(door, eve, ANOTHER)
 
 
+async def test_a_change_that_is_repeated_is_not_taken_for_a_wrong_password(
+    door: httpx.AsyncClient, eve: Person
+) -> None:
+    here = await signed_in(door, eve)
+    for number in range(8):
+        response = await here.post("/users/me/password", CHANGE, headers={"Idempotency-Key": "k"})
+        assert response.status_code == 204, response.text
+        assert response.headers.get("Idempotency-Replayed") == ("true" if number else None)
+    verbs = [event["verb"] for event in await eve.all("/users/me/events")]
+    assert verbs.count("password.changed") == 1
+    assert "password.refused" not in verbs
+
+
 async def test_a_wrong_current_password_changes_nothing(door: httpx.AsyncClient, eve: Person) -> None:
     here, elsewhere = await signed_in(door, eve), await signed_in(door, eve)
     for wrong in ({**CHANGE, "current_password": ANOTHER}, {"new_password": ANOTHER}):

@@ -3,14 +3,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import URL, select, update
 from tests.people import Person
 from tests.sharing import account_events
 from tests.statements import count_statements
+from tests.support.servers import running
 
 from dutiful import clock
 from dutiful.database.session import Database, Writer
 from dutiful.models import Token
+from dutiful.settings import Settings
 
 
 async def test_a_new_token_shows_its_secret_once(ana: Person) -> None:
@@ -204,3 +206,14 @@ async def expire(database: Database, token_id: int) -> None:
         assert await session.scalar(select(Token.expires_at).where(Token.id == token_id)) == past
 
     await database.write(work)
+
+
+async def test_more_people_may_revoke_at_once_than_there_are_connections(
+    ana: Person, settings: Settings, database_url: URL
+) -> None:
+    few = settings.model_copy(update={"db_pool_size": 2, "db_pool_timeout": 3})
+    ids = [(await ana.make("/tokens", name=f"token {n}"))["id"] for n in range(10)]
+    async with running(few, database_url) as server:
+        person = server.serve(ana)
+        answers = await asyncio.gather(*(person.delete(f"/tokens/{token_id}") for token_id in ids))
+    assert [answer.status_code for answer in answers] == [204] * len(ids)

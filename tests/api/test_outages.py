@@ -1,18 +1,20 @@
 """What a client is told when the network fails around the COMMIT, and what a retry does."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import URL
-from tests.people import Person
+from sqlalchemy import URL, select
+from tests.people import API, Person
 from tests.support.journals import count_keys, titles_of
 from tests.support.problems import problem
 from tests.support.proxy import CommitCuttingProxy, Fault, proxied
 from tests.support.servers import Server, running
 
 from dutiful.database.session import Database
+from dutiful.models import User
 from dutiful.settings import Settings
 
 PATIENCE = 20
@@ -54,6 +56,26 @@ async def test_without_a_key_an_unknown_outcome_is_said_to_be_one(
     assert await titles_of(database, far_ana.workspace_id) == ([] if fault is Fault.LOSE_REQUEST else ["x"])
     assert (await far_ana.get("/tasks")).status_code == 200
     assert far.server.connections_in_use() == 0
+
+
+async def test_a_key_without_a_person_to_keep_it_for_makes_nothing_repeatable(
+    far: FarServer, database: Database
+) -> None:
+    far.server.app.state.settings = far.server.app.state.settings.model_copy(update={"sign_up": "open"})
+    email = f"{uuid.uuid4().hex}@example.org"
+    far.proxy.fault = Fault.LOSE_REPLY
+    # The first COMMIT counts the question, and is not what this is about.
+    far.proxy.spare = 1
+    async with asyncio.timeout(PATIENCE):
+        response = await far.server.client.post(
+            f"{API}/sign-up",
+            json={"email": email, "password": "correct horse battery"},
+            headers={"Idempotency-Key": "k"},
+        )
+    assert far.proxy.faults_done == 1
+    problem(response, 503, "outcome_unknown")
+    async with database.read() as session:
+        assert await session.scalar(select(User.id).where(User.email == email)) is not None
 
 
 @pytest.mark.parametrize("fault", [Fault.LOSE_REQUEST, Fault.LOSE_REPLY])

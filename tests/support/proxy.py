@@ -26,6 +26,8 @@ class CommitCuttingProxy:
     def __init__(self, socket: Path) -> None:
         self.socket = socket
         self.fault: Fault | None = None
+        self.spare = 0
+        """How many COMMITs come before the one it happens to."""
         self.faults_done = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,7 +37,7 @@ class CommitCuttingProxy:
         async def to_server() -> None:
             nonlocal fault
             while data := await reader.read(65_536):
-                if self.fault is not None and b"COMMIT;" in data:
+                if self.fault is not None and b"COMMIT;" in data and not self._spares():
                     fault, self.fault = self.fault, None
                     self.faults_done += 1
                     if fault is Fault.LOSE_REQUEST:
@@ -54,6 +56,10 @@ class CommitCuttingProxy:
         await _until_one_ends(to_server, to_client)
         for end in (writer, upstream_writer):
             end.transport.abort()
+
+    def _spares(self) -> bool:
+        self.spare -= 1
+        return self.spare >= 0
 
 
 async def _until_one_ends(*works: Callable[[], Awaitable[None]]) -> None:

@@ -12,7 +12,7 @@ from dutiful.accounts.authentication import PREFIX, stopping
 from dutiful.accounts.schemas import TokenCreate, UserPatch
 from dutiful.bearer import hash_secret, new_secret
 from dutiful.changes import account_log, journal
-from dutiful.database.session import Database, Reader, Writer
+from dutiful.database.session import Database, OwnCommits, Reader, Writer
 from dutiful.errors import NotFound, invalid
 from dutiful.models import Scope, Token, TokenKind, User
 from dutiful.versions import Expected
@@ -94,11 +94,11 @@ async def create_token(
     return token, secret
 
 
-async def stop_own_token(database: Database, actor: Actor, token_id: int) -> None:
+async def stop_own_token(own_commit: OwnCommits, actor: Actor, token_id: int) -> None:
     """On its own, before `revoke_own_token`. Any token may stop itself; others need the scope for it."""
     if token_id != actor.token_id:
         actor.require_scope(Scope.ADMIN)
-    await database.run_aside(stopping(_own(actor, token_id)))
+    await own_commit.run_aside(stopping(_own(actor, token_id)))
 
 
 async def revoke_own_token(session: Writer, actor: Actor, token_id: int) -> None:

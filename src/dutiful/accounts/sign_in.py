@@ -17,7 +17,7 @@ from dutiful.accounts.throttling import Counter
 from dutiful.accounts.visitors import Visitor
 from dutiful.bearer import hash_secret, new_secret
 from dutiful.changes import account_log
-from dutiful.database.session import Database, Reader, Writer
+from dutiful.database.session import Database, OwnCommits, Reader, Writer
 from dutiful.errors import NotFound, Unauthenticated
 from dutiful.models import Scope, Token, TokenKind, User
 from dutiful.paging import Order, Slice
@@ -132,9 +132,9 @@ def others_of(actor: Actor) -> ColumnElement[bool]:
     return of_user(actor.user_id) & (Token.id != (actor.token_id or 0))
 
 
-async def stop(database: Database, which: ColumnElement[bool]) -> None:
+async def stop(commits: Database | OwnCommits, which: ColumnElement[bool]) -> None:
     """Lets nobody in with these tokens any more, at once."""
-    await database.run_aside(stopping(which))
+    await commits.run_aside(stopping(which))
 
 
 async def end(session: Writer, actor: Actor, which: ColumnElement[bool]) -> list[int]:

@@ -10,7 +10,7 @@ from dutiful.accounts.administration import not_an_administrator
 from dutiful.accounts.visitors import Visitor
 from dutiful.api.headers import parse_if_match
 from dutiful.api.transaction import SAFE_METHODS
-from dutiful.database.session import Database, Reader, Writer
+from dutiful.database.session import Database, OwnCommits, Reader, Writer
 from dutiful.errors import Unauthenticated
 from dutiful.models import Scope
 from dutiful.paging import MOST_ITEMS, MOST_SKIPPED, Slice
@@ -54,7 +54,12 @@ def get_database(request: Request) -> Database:
     return database
 
 
-OwnCommit = Annotated[Database, Depends(get_database)]
+def get_own_commits(request: Request) -> OwnCommits:
+    own_commits: OwnCommits = request.app.state.own_commits
+    return own_commits
+
+
+OwnCommit = Annotated[OwnCommits, Depends(get_own_commits)]
 """For the rare thing that must be committed on its own, whatever becomes of the request."""
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from dutiful.access import Actor, visible_workspaces
 from dutiful.database.failures import is_lock_timeout
-from dutiful.database.session import Writer
+from dutiful.database.session import Reader, Writer, make_repeatable
 from dutiful.errors import Conflict, Invalid, NotFound
 from dutiful.models import IdempotencyKey, Scope
 from dutiful.settings import Settings
@@ -68,6 +68,7 @@ async def claim_of(request: Request) -> Claim | None:
 
 async def take(session: Writer, claim: Claim, request: Request) -> Response | None:
     """Claims the key; the kept answer when it was claimed before."""
+    make_repeatable(session)
     statement = (
         insert(IdempotencyKey)
         .values(user_id=claim.actor.user_id, key=claim.key, fingerprint=claim.fingerprint)
@@ -85,6 +86,12 @@ async def take(session: Writer, claim: Claim, request: Request) -> Response | No
             retry_after=1,
         ) from error
     return None if claimed is not None else await _replay(session, claim, request)
+
+
+async def is_kept(session: Reader, claim: Claim) -> bool:
+    """Whether this very request was answered before."""
+    same = select(IdempotencyKey.key).where(*_is(claim), IdempotencyKey.fingerprint == claim.fingerprint)
+    return await session.scalar(same) is not None
 
 
 async def store(

@@ -82,9 +82,9 @@ async def _stop_others(request: Request) -> None:
 
 
 @router.delete("/current", name="sign_out", status_code=204)
-async def end_current_session(db: Db, database: OwnCommit, actor: SignedInActor) -> None:
+async def end_current_session(db: Db, own_commit: OwnCommit, actor: SignedInActor) -> None:
     """The token of this request works no more."""
-    await sign_in.stop(database, sign_in.one_of(actor, None))
+    await sign_in.stop(own_commit, sign_in.one_of(actor, None))
     await sign_in.end_one(db, actor, None)
 
 

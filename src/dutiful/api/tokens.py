@@ -38,7 +38,7 @@ async def get_token(token_id: IdParameter, db: ReadDb, actor: CurrentActor) -> T
 
 
 @router.delete("/{token_id}", status_code=204)
-async def revoke_token(token_id: IdParameter, db: Db, database: OwnCommit, actor: SignedInActor) -> None:
+async def revoke_token(token_id: IdParameter, db: Db, own_commit: OwnCommit, actor: SignedInActor) -> None:
     """Any token may revoke itself; revoking another takes the scope `admin`."""
-    await service.stop_own_token(database, actor, token_id)
+    await service.stop_own_token(own_commit, actor, token_id)
     await service.revoke_own_token(db, actor, token_id)

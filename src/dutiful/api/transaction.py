@@ -78,7 +78,7 @@ class TransactionRoute(APIRoute):
             deadline = asyncio.timeout(settings.request_timeout)
             try:
                 async with deadline:
-                    request.state.prepared = await prepare(request)
+                    request.state.prepared = await _prepare(request, prepare)
                     response = await run(request, inner)
             except TimeoutError as error:
                 if not deadline.expired():
@@ -98,6 +98,19 @@ def _given_up(request: Request) -> Unavailable:
     return Unavailable(
         "The request took too long and was given up; nothing was written. Try again in a moment."
     )
+
+
+async def _prepare(request: Request, prepare: Prepare) -> object:
+    """A repeated request is answered from what is kept: there is nothing to prepare, and a password that it changed
+    would no longer be right."""
+    if prepare is not _prepare_nothing and idempotency.HEADER in request.headers:
+        request.state.actor = await find_actor(request)
+        claim = await idempotency.claim_of(request)
+        if claim is not None and await _database(request).run_read(
+            lambda session: idempotency.is_kept(session, claim)
+        ):
+            return None
+    return await prepare(request)
 
 
 async def _read(request: Request, inner: Handler) -> Response:
@@ -130,7 +143,7 @@ async def _write(request: Request, inner: Handler) -> Response:
             await idempotency.store(session, claim, request, response, list(reached))
         return response
 
-    return await _database(request).write(work, repeatable=idempotency.HEADER in request.headers)
+    return await _database(request).write(work)
 
 
 async def find_actor(request: Request) -> Actor | None:

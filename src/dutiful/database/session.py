@@ -2,11 +2,11 @@
 
 | the work in `Database.write` | what happens |
 |---|---|
-| returns                      | before-commit hooks, COMMIT, after-commit hooks, then the result is given |
+| returns                      | before-commit hooks, COMMIT, then the result is given |
 | raises `Rollback(result)`    | ROLLBACK, the result is given |
 | raises anything else         | ROLLBACK, the error goes on |
 | meets 40001 or 40P01         | ROLLBACK and the work runs again, a few times |
-| loses its connection         | the same, as long as COMMIT was not sent |
+| loses its connection         | the same, as long as COMMIT was not sent or the work is repeatable |
 """
 
 import asyncio
@@ -83,19 +83,18 @@ class Database:
         async with self._readers() as session:
             yield Reader(session)
 
-    async def write(self, work: Callable[[Writer], Awaitable[T]], *, repeatable: bool = False) -> T:
+    async def write(self, work: Callable[[Writer], Awaitable[T]]) -> T:
         """Runs `work` in one transaction and gives its result once that is committed.
 
         `work` runs again from the start after a failure that a second try can mend, so it must keep no state
-        outside its session. `repeatable` says that it recognises what it has already done (an idempotency key):
-        only then is it run again after a COMMIT whose outcome is unknown.
+        outside its session.
         """
         in_doubt = False
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await self._attempt(work, in_doubt=in_doubt)
             except DBAPIError as error:
-                if attempt == ATTEMPTS or not _may_retry(error, repeatable=repeatable):
+                if attempt == ATTEMPTS or not (is_serialization_failure(error) or is_disconnect(error)):
                     raise
                 # The next attempt cannot say that nothing was written, if this one cannot.
                 in_doubt = in_doubt or commit_was_sent(error)
@@ -113,7 +112,6 @@ class Database:
                 return rollback.result  # type: ignore[no-any-return]
             await _commit(session)
         self._tell_of_commit(Writer(session))
-        await _run_after_commit(session)
         return result
 
     def _tell_of_commit(self, session: Writer) -> None:
@@ -128,14 +126,22 @@ class Database:
         await self.engine.dispose()
 
 
+class OwnCommits:
+    """Commits of their own, for work that holds a connection of the pool already: if enough of it waited for a second
+    one there, all would wait for each other. Here one comes after the other, each over a connection opened for it."""
+
+    def __init__(self, engine_without_pool: AsyncEngine) -> None:
+        self._engine = engine_without_pool
+        self._turn = asyncio.Lock()
+
+    async def run_aside(self, statement: Executable) -> None:
+        async with self._turn, self._engine.connect() as connection:
+            await connection.execute(statement)
+
+
 def before_commit(session: Writer, hook: Hook) -> None:
     """Runs `hook` as the last work of the transaction; an error in it rolls everything back."""
     session.info.setdefault("before_commit", []).append(hook)
-
-
-def after_commit(session: Writer, hook: Hook) -> None:
-    """Runs `hook` once the transaction is committed; never when it is not."""
-    session.info.setdefault("after_commit", []).append(hook)
 
 
 async def run_before_commit(session: Writer) -> None:
@@ -145,13 +151,10 @@ async def run_before_commit(session: Writer) -> None:
         await hook()
 
 
-async def _run_after_commit(session: AsyncSession) -> None:
-    for hook in session.info.get("after_commit", ()):
-        try:
-            await hook()
-        except Exception:
-            # As above.
-            log.exception("a hook failed after the commit")
+def make_repeatable(session: Writer) -> None:
+    """Says that the work recognises what it has already done, as by an idempotency key: so it may run again after a
+    COMMIT whose outcome is unknown."""
+    session.info["is_repeatable"] = True
 
 
 async def _commit(session: AsyncSession) -> None:
@@ -160,6 +163,8 @@ async def _commit(session: AsyncSession) -> None:
         await session.commit()
     except DBAPIError as error:
         if is_disconnect(error):
+            if not session.info.get("is_repeatable"):
+                raise outcome_unknown() from error
             error.add_detail(_COMMIT_WAS_SENT)
         raise
     except (OSError, TimeoutError) as error:
@@ -181,15 +186,9 @@ def commit_was_begun(session: Reader | Writer) -> bool:
 def outcome_unknown() -> Unavailable:
     return Unavailable(
         "The database did not answer while the change was being committed, so it may or may not be stored. "
-        "Look before you send it again, or send changes with an Idempotency-Key: those are safe to repeat.",
+        "Look before you send it again. With a token and an Idempotency-Key changes are safe to repeat.",
         code="outcome_unknown",
     )
-
-
-def _may_retry(error: DBAPIError, *, repeatable: bool) -> bool:
-    if commit_was_sent(error):
-        return repeatable
-    return is_serialization_failure(error) or is_disconnect(error)
 
 
 class _ReadOnlySession(Session):
