@@ -4,6 +4,7 @@ The workspace's counter row is locked before anything is read (`access`), and th
 statement: the feed has no holes and its order is the order of commit.
 """
 
+import uuid
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -46,6 +47,25 @@ def record(
 def record_removal(session: Writer, actor: Actor, verb: str, thing: Journaled) -> None:
     """Notes that `thing` is gone for good, with all it was."""
     _append(session, actor, verb, thing, thing.workspace_id, thing.state(), None)
+
+
+def record_purge(
+    session: Writer, request_id: uuid.UUID, entity: str, entity_id: int, workspace_id: int, version: int
+) -> None:
+    """Notes that a thing in the trash is gone for good. By nobody, for time did it, and without what it was, which
+    nobody should keep twice."""
+    entry: JsonObject = {
+        "user_id": None,
+        "verb": f"{entity}.purged",
+        "entity": entity,
+        "entity_id": entity_id,
+        "version": version,
+        "before": {},
+        "after": None,
+        "request_id": str(request_id),
+        "undo_of": None,
+    }
+    _add(session, workspace_id, entry)
 
 
 def notify(
@@ -96,22 +116,24 @@ def _append(
     after: JsonObject | None,
     undo_of: int | None = None,
 ) -> None:
+    entry: JsonObject = {
+        "user_id": actor.user_id,
+        "verb": verb,
+        "entity": thing.entity,
+        "entity_id": thing.entity_id,
+        "version": thing.version,
+        "before": before,
+        "after": after,
+        "request_id": str(actor.request_id),
+        "undo_of": undo_of,
+    }
+    _add(session, workspace_id, entry)
+
+
+def _add(session: Writer, workspace_id: int, entry: JsonObject) -> None:
     if workspace_id not in locked_workspaces(session):
-        raise RuntimeError(f"{verb} was recorded without holding the lock of its workspace")
-    _journal(session).add(
-        workspace_id,
-        {
-            "user_id": actor.user_id,
-            "verb": verb,
-            "entity": thing.entity,
-            "entity_id": thing.entity_id,
-            "version": thing.version,
-            "before": before,
-            "after": after,
-            "request_id": str(actor.request_id),
-            "undo_of": undo_of,
-        },
-    )
+        raise RuntimeError(f"{entry['verb']} was recorded without holding the lock of its workspace")
+    _journal(session).add(workspace_id, entry)
 
 
 def _difference(before: JsonObject, after: JsonObject) -> tuple[JsonObject, JsonObject]:

@@ -1,6 +1,6 @@
 """Rows that lose their use with time: the old end of the journal, kept answers, sign-ins, links."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, inspect, select, text, tuple_
 
@@ -74,7 +74,7 @@ async def clear_journal(database: Database, settings: Settings) -> int:
     return removed
 
 
-async def remove_changes(database: Database, workspace_id: int, until: object) -> int:
+async def remove_changes(database: Database, workspace_id: int, until: datetime) -> int:
     async def bite(session: Writer) -> int:
         # An undo reads the journal under this lock.
         await lock_workspaces(session, [workspace_id])

@@ -7,20 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import cast
 
 from sqlalchemy import TextClause, Uuid, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 
 from dutiful import clock
-from dutiful.access import Actor, lock_workspaces
+from dutiful.access import lock_workspaces
 from dutiful.changes import journal
 from dutiful.database.failures import is_lock_timeout
 from dutiful.database.session import Database, Writer
-from dutiful.database.types import JsonObject
 from dutiful.models import Workspace
-from dutiful.models.journaled import Journaled
 from dutiful.settings import Settings
 from dutiful.workers import bites, expiry
 
@@ -38,19 +35,6 @@ class Group:
     workspace_id: int
     trash_id: uuid.UUID
     size: int
-
-
-@dataclass(frozen=True)
-class Purged:
-    """A thing that is no more, as the journal tells of it: without what it was, which nobody should keep twice."""
-
-    entity: str
-    entity_id: int
-    workspace_id: int
-    version: int
-
-    def state(self) -> JsonObject:
-        return {}
 
 
 # --- the trash --------------------------------------------------------------------------------------------------------
@@ -114,12 +98,12 @@ async def _purge(session: Writer, workspace_id: int, trash_ids: set[uuid.UUID]) 
     """The groups that went, and how many things they were."""
     await lock_workspaces(session, [workspace_id])
     going = await _without_holders(session, workspace_id, trash_ids)
-    actor, removed = _nobody(), 0
+    # They go together, as what one request did.
+    request_id, removed = uuid.uuid4(), 0
     for entity, statement in _REMOVALS.items():
         values = {"workspace_id": workspace_id, "going": list(going)}
         for thing_id, version in await session.execute(statement, values):
-            gone = Purged(entity, thing_id, workspace_id, version)
-            journal.record_removal(session, actor, f"{entity}.purged", cast("Journaled", gone))
+            journal.record_purge(session, request_id, entity, thing_id, workspace_id, version)
             removed += 1
     return going, removed
 
@@ -134,13 +118,6 @@ async def _without_holders(session: Writer, workspace_id: int, trash_ids: set[uu
             break
         going -= holding
     return going
-
-
-def _nobody() -> Actor:
-    """Time did it. The journal has no user for that."""
-    return Actor(
-        user_id=cast("int", None), timezone="UTC", is_admin=False, personal_workspace_id=0, inbox_id=0
-    )
 
 
 _UUIDS = ARRAY(Uuid)
