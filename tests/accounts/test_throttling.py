@@ -10,6 +10,7 @@ from sqlalchemy import select
 from tests.conftest import MakePerson
 from tests.people import API, Person
 from tests.sharing import account_events
+from tests.support.contract import hold_to_contract
 from tests.support.problems import problem
 from tests.support.signing_in import (
     ANOTHER,
@@ -161,7 +162,10 @@ async def test_behind_a_trusted_proxy_the_last_address_it_does_not_know_counts(
     proxied = ProxyHeadersMiddleware(app, trusted_hosts=["10.255.0.0/16"])  # type: ignore[arg-type]
     transport = httpx.ASGITransport(proxied, client=("10.255.0.1", 1))  # type: ignore[arg-type]
     real = new_address()
-    async with httpx.AsyncClient(transport=transport, base_url="http://dutiful.test") as client:
+    hooks = {"response": [hold_to_contract]}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://dutiful.test", event_hooks=hooks
+    ) as client:
         client.headers["X-Forwarded-For"] = f"203.0.113.9, {real}"
         person = await signed_in(client, eve)
         [session] = await person.all("/sessions")
@@ -179,3 +183,12 @@ async def test_a_wrong_current_password_is_counted_apart(door: httpx.AsyncClient
     assert (
         await person.client.get(f"{API}/users/me", headers={"Authorization": f"Bearer {person.token}"})
     ).is_success
+
+
+async def test_guesses_at_the_password_of_an_open_sign_in_end_before_the_account_can_be_erased(
+    door: httpx.AsyncClient, eve: Person
+) -> None:
+    person = await signed_in(door, eve)
+    for _ in range(FREE_TRIES):
+        problem(await person.request("DELETE", "/users/me", json={"password": ANOTHER}), 422)
+    problem(await person.request("DELETE", "/users/me", json={"password": PASSWORD}), 429)

@@ -8,17 +8,22 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
-from jsonschema_rs import ValidationError, meta
+from jsonschema_rs import Draft202012Validator, ValidationError, meta
+from pydantic import SecretStr
 from tests.people import Person
 from tests.support.contract import NO_DATABASE, BrokenContract, the_contract
 from tests.support.problems import pointers, problem
 
+from dutiful.accounts import authentication, password_resets
+from dutiful.api.invitations import _link as link_of_invitation
 from dutiful.api.openapi.examples import FIELDS
-from dutiful.api.openapi.schemas import walk
+from dutiful.api.openapi.schemas import rewrite, walk
 from dutiful.api.query import names_of
 from dutiful.api.transaction import TransactionRoute
 from dutiful.app import create_app
+from dutiful.bearer import new_secret
 from dutiful.settings import Settings
+from dutiful.workspaces import invitations
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -78,7 +83,7 @@ def test_bodies_and_answers_have_examples_that_are_valid(method: str, path: str,
         found = examples(media)
         assert found, f"{place} has no example"
         for example in found:
-            contract.validator(media["schema"]).validate(example)
+            strict_validator(media["schema"]).validate(example)
 
 
 @every_operation
@@ -206,6 +211,38 @@ async def test_the_document_is_served(anonymous: httpx.AsyncClient) -> None:
 # --- what it says is so -----------------------------------------------------------------------------------------------
 
 
+def test_a_field_that_no_schema_names_makes_an_example_wrong() -> None:
+    media = {"$ref": "#/components/schemas/ChangePage"}
+    example = {**contract.resolve(media)["examples"][0]}
+    example["items"] = [{**example["items"][0], "user_agent": "dutiful/0.1"}]
+    contract.validator(media).validate(example)
+    with pytest.raises(ValidationError):
+        strict_validator(media).validate(example)
+
+
+def test_secrets_and_links_of_examples_look_like_real_ones() -> None:
+    settings = Settings(
+        base_url="https://tasks.example.org", secret_key=SecretStr("gHc2mV8xQp0ZsT4kWb9yLr6nJd1fUe3a")
+    )
+    reset = SCHEMAS["AccountCreated"]["examples"][0]["password_reset"]
+    assert shape(reset["token"]) == shape(password_resets.sign(settings, 17, 1, None, None))
+    assert reset["link"] == password_resets.link_of(settings, reset["token"])
+    assert SCHEMAS["PasswordResetUse"]["examples"][0]["token"] == reset["token"]
+    invitation = SCHEMAS["InvitationCreated"]["examples"][0]
+    assert shape(invitation["token"]) == shape(new_secret(invitations.PREFIX))
+    assert invitation["url"] == link_of_invitation(settings, invitation["token"])
+    assert SCHEMAS["InvitationToken"]["examples"][0]["token"] == invitation["token"]
+    for name in ("TokenCreated", "SessionCreated"):
+        assert shape(SCHEMAS[name]["examples"][0]["token"]) == shape(new_secret(authentication.PREFIX))
+
+
+def shape(secret: str) -> tuple[str, int]:
+    """What it begins with, and how long it is."""
+    found = re.fullmatch(r"([a-z]+_(?:\d+\.)?)([\w-]+)", secret)
+    assert found, secret
+    return found[1], len(found[2])
+
+
 async def test_the_examples_of_a_batch_can_be_sent(ana: Person) -> None:
     task = await ana.make("/tasks", title="Renew passport")
     *creations, update = batch_example()
@@ -277,6 +314,17 @@ def bodies(operation: Any) -> Iterator[tuple[str, str, Any]]:
     for status, response in operation["responses"].items():
         for media_type, media in contract.resolve(response).get("content", {}).items():
             yield status, media_type, media
+
+
+def strict_validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    """Unlike the one for answers it takes no field that the schema does not name."""
+
+    def close(node: dict[str, Any]) -> dict[str, Any]:
+        return {"additionalProperties": False, **node} if "properties" in node else node
+
+    return Draft202012Validator(
+        rewrite({"components": {"schemas": SCHEMAS}, **schema}, close), validate_formats=True
+    )
 
 
 def examples(media: Any) -> list[Any]:

@@ -70,6 +70,22 @@ def test_nothing_is_flushed_or_committed_in_a_loop() -> None:
     assert found == set(LOOPS)
 
 
+# --- the tests themselves ---------------------------------------------------------------------------------------------
+
+
+def test_every_client_of_the_tests_holds_the_server_to_its_description() -> None:
+    """`tests/support/contract.py` is a hook, and a client without it notices nothing."""
+    free = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        # Those there have generated clients of their own.
+        if "clients" not in path.parts
+        for call in calls_of(ast.parse(path.read_text(encoding="utf-8")), "Client", "AsyncClient")
+        if "event_hooks" not in {keyword.arg for keyword in call.keywords}
+    ]
+    assert free == []
+
+
 # --- routes -----------------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+from tests.support.contract import hold_to_contract_blocking
 
 from dutiful.database.embedded import EmbeddedPostgres
 
@@ -79,7 +80,10 @@ class Serving:
     def client(self) -> httpx.Client:
         token = (self.folder / "owner-token").read_text().strip()
         return httpx.Client(
-            base_url=f"{self.address}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE
+            base_url=f"{self.address}/api/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=PATIENCE,
+            event_hooks={"response": [hold_to_contract_blocking]},
         )
 
     def add_task(self, title: str) -> int:

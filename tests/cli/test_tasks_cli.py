@@ -13,6 +13,7 @@ from typing import Any, get_args
 import httpx
 import pytest
 from tests.cli.conftest import Dutiful
+from tests.support.contract import hold_to_contract_blocking
 
 from dutiful.cli import client, tasks
 from dutiful.datafolder import DataFolder
@@ -29,7 +30,8 @@ def api(served_folder: Path) -> Iterator[httpx.Client]:
     running = folder.running_server()
     assert running is not None
     headers = {"Authorization": f"Bearer {folder.read_owner_token()}"}
-    with httpx.Client(base_url=f"{running.url}/api/v1/", headers=headers) as api:
+    hooks = {"response": [hold_to_contract_blocking]}
+    with httpx.Client(base_url=f"{running.url}/api/v1/", headers=headers, event_hooks=hooks) as api:
         yield api
 
 

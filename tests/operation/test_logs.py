@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import URL
 from tests.cli.programs import Serving, data_folder
 from tests.people import Person
+from tests.support.contract import hold_to_contract_blocking
 from tests.support.live import serving
 
 from dutiful import logs
@@ -35,7 +36,9 @@ def test_a_run_full_of_secrets_leaves_none_of_them_in_the_log(public_tmp: Path) 
         )
         serving.wait_until_ready()
         owner = (folder / "owner-token").read_text().strip()
-        with httpx.Client(base_url=serving.address, headers={"Authorization": f"Bearer {owner}"}) as client:
+        headers = {"Authorization": f"Bearer {owner}"}
+        hooks = {"response": [hold_to_contract_blocking]}
+        with httpx.Client(base_url=serving.address, headers=headers, event_hooks=hooks) as client:
             made = client.post("/api/v1/tasks", json={"title": secrets["title"]})
             assert made.status_code == 201
             client.get("/api/v1/tasks", params={"q": secrets["query"], "token": secrets["query"]})

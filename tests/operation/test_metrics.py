@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
 from tests.people import Person
+from tests.support.contract import hold_to_contract
 from tests.support.problems import problem
 
 from dutiful.database.session import Database
@@ -17,7 +18,10 @@ from dutiful.models import User
 @pytest.fixture
 async def from_elsewhere(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, client=("203.0.113.9", 4711))
-    async with httpx.AsyncClient(transport=transport, base_url="http://dutiful.test") as client:
+    hooks = {"response": [hold_to_contract]}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://dutiful.test", event_hooks=hooks
+    ) as client:
         yield client
 
 

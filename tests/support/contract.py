@@ -112,3 +112,9 @@ async def hold_to_contract(response: httpx.Response) -> None:
         return
     await response.aread()
     the_contract().check(response)
+
+
+def hold_to_contract_blocking(response: httpx.Response) -> None:
+    """The same for clients without an event loop."""
+    response.read()
+    the_contract().check(response)

@@ -12,6 +12,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import URL
 from tests.people import Person
+from tests.support.contract import hold_to_contract
 from tests.support.servers import connections_in_use
 
 from dutiful.changes.live import LiveFeed
@@ -82,7 +83,11 @@ async def serving(settings: Settings, url: URL | str) -> AsyncIterator[Live]:
         running = asyncio.create_task(server._serve([listener]))
         await ready.wait()
         port = listener.getsockname()[1]
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}",
+            timeout=PATIENCE,
+            event_hooks={"response": [hold_to_contract]},
+        ) as client:
             live = Live(server, port, client)
             yield live
             await live.until_nobody_follows()

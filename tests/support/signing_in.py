@@ -9,6 +9,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import update
 from tests.people import API, Person
+from tests.support.contract import hold_to_contract
 
 from dutiful.accounts import password_changes
 from dutiful.accounts.passwords import hash_password
@@ -32,7 +33,10 @@ async def visitor_at(
 ) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address or new_address(), 123))
     async with httpx.AsyncClient(
-        transport=transport, base_url="http://dutiful.test", headers={"User-Agent": user_agent}
+        transport=transport,
+        base_url="http://dutiful.test",
+        headers={"User-Agent": user_agent},
+        event_hooks={"response": [hold_to_contract]},
     ) as client:
         yield client
 

@@ -96,7 +96,10 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events `position`, `change` and `end`; comments as heartbeat.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    }
+    },
+    429: {
+        "description": "You have as many streams open as one person may. Close one, or let programs share one."
+    },
 }
 
 

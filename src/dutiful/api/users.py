@@ -67,7 +67,7 @@ async def _prepare_goodbye(request: Request) -> Confirmation | None:
     return shown
 
 
-@router.delete("/users/me", status_code=204)
+@router.delete("/users/me", status_code=204, responses={429: {}})
 @prepared_by(_prepare_goodbye)
 async def erase_me(
     body: Goodbye,

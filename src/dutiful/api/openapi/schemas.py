@@ -31,7 +31,8 @@ class Fault(BaseModel):
 
 class Problem(BaseModel):
     """An error (RFC 9457). Programs look at `code`, people read `detail`. Some errors have further members: a 412 the
-    `current` representation, a 410 of the feed `workspace_ids` and `next_cursor`."""
+    `current` representation, a 410 of the feed `workspace_ids` and `next_cursor`, a 409 of an undo `changes`, those in
+    the way."""
 
     model_config = ConfigDict(extra="allow")
 
