@@ -290,6 +290,21 @@ def test_only_older_backups_of_ours_are_removed(full: str, capsys: Capture, tmp_
     assert {path.name for path in tmp_path.iterdir()} == {*kept, Path(made["path"]).name}
 
 
+@pytest.mark.parametrize(
+    ("here", "named"), [(".", "backups"), (".", "./backups/"), ("backups", "."), ("backups/old", "..")]
+)
+def test_older_backups_are_removed_from_a_folder_however_it_is_named(
+    full: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path, here: str, named: str
+) -> None:
+    (tmp_path / "backups" / "old").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / here)
+    old = tmp_path / "backups" / "dutiful-2026-01-01T120000Z.dump"
+    old.write_text("old")
+    made = backed_up(capsys, named, "--no-check", "--keep", 1)
+    assert [Path(path).resolve() for path in made["removed"]] == [old]
+    assert list(old.parent.glob("*.dump")) == [Path(made["path"]).resolve()]
+
+
 def test_nothing_is_removed_when_the_new_backup_fails(
     full: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
 ) -> None:

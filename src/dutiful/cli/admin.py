@@ -8,9 +8,10 @@ import typer
 from dutiful import clock
 from dutiful.accounts import service as accounts
 from dutiful.cli.instance import with_database
+from dutiful.cli.options import JsonOption, UserOption
 from dutiful.cli.output import note, print_json
 from dutiful.cli.rows import print_rows
-from dutiful.cli.values import JsonOption, UserOption, iso, local, valid, whose
+from dutiful.cli.values import iso, local, valid, whose
 from dutiful.database.session import Database, Writer
 from dutiful.models import Scope, Token, User
 from dutiful.vocabulary import Name

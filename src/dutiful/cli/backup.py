@@ -16,6 +16,7 @@ from sqlalchemy import URL, make_url
 
 from dutiful.cli import instance
 from dutiful.cli.client import CliError
+from dutiful.cli.options import JsonOption
 from dutiful.cli.output import note, print_json
 from dutiful.database import embedded
 from dutiful.database.backup import BackupError, figures, files, scratch
@@ -24,8 +25,6 @@ from dutiful.database.backup.dump import dump, find_programs, sizes
 from dutiful.database.backup.figures import Figures
 from dutiful.database.backup.load import load
 from dutiful.settings import Settings, load_settings
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 # What a PostgreSQL of its own takes before anything is in it.
 _EMPTY_CLUSTER = 150_000_000
@@ -61,7 +60,7 @@ def backup(
     began = time.monotonic()
     settings = load_settings()
     final = _final_path(settings, target)
-    if keep is not None and final.parent != target and target is not None:
+    if keep is not None and target is not None and not target.is_dir():
         raise typer.BadParameter("needs a folder, not a file", param_hint="--keep")
     with ended_in_order(), opened(settings) as url, files.draft(final) as part:
         _check_room(settings, url, final.parent, is_checked=check)

@@ -17,9 +17,10 @@ from dutiful.accounts.schemas import AccountEventOut, AccountOut
 from dutiful.cli.client import CliError
 from dutiful.cli.here import local_timezone
 from dutiful.cli.instance import with_database
+from dutiful.cli.options import JsonOption, UserOption
 from dutiful.cli.output import note, print_json
 from dutiful.cli.rows import print_rows
-from dutiful.cli.values import JsonOption, UserOption, iso, local, valid, whose
+from dutiful.cli.values import iso, local, valid, whose
 from dutiful.database.session import Database, Writer
 from dutiful.datafolder import DataFolder
 from dutiful.models import AccountEvent, User

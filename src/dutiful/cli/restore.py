@@ -16,6 +16,7 @@ from dutiful import __version__
 from dutiful.cli import instance
 from dutiful.cli.backup import ended_in_order, fill, summary, tell_wrong
 from dutiful.cli.client import CliError
+from dutiful.cli.options import JsonOption
 from dutiful.cli.output import note, print_json
 from dutiful.database import embedded, migrate
 from dutiful.database.backup import NotEmpty, figures, files, replace
@@ -42,7 +43,7 @@ def restore(
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Restore a backup into an empty database, in one transaction.
 

@@ -1,10 +1,10 @@
 """`dutiful settings`: what is in force, and why."""
 
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
+from dutiful.cli.options import JsonOption
 from dutiful.cli.output import print_json
 from dutiful.cli.rows import print_rows
 from dutiful.settings import describe, load_settings
@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
     app.command("settings")(show_settings)
 
 
-def show_settings(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def show_settings(*, as_json: JsonOption = False) -> None:
     """Show the settings in force and where each came from.
 
     Secrets are masked. Set them in the environment or in a file named .env.

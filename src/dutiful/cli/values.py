@@ -1,7 +1,7 @@
-"""What the commands of the person who runs the server share: options, and values from and for people."""
+"""What the commands of the person who runs the server share: values from and for people."""
 
 import datetime as dt
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -10,11 +10,6 @@ from dutiful.accounts import service as accounts
 from dutiful.cli.here import local_timezone
 from dutiful.database.session import Writer
 from dutiful.models import User
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-UserOption = Annotated[
-    str | None, typer.Option(metavar="EMAIL", help="Whose; by default the first administrator's.")
-]
 
 
 async def whose(session: Writer, email: str | None) -> User:

@@ -5,7 +5,6 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
@@ -15,6 +14,7 @@ from dutiful.cli.doctor.findings import Finding, Level
 from dutiful.cli.doctor.folder import check_backups, check_folder
 from dutiful.cli.doctor.installation import check_installation
 from dutiful.cli.doctor.running import check_server
+from dutiful.cli.options import JsonOption
 from dutiful.cli.output import print_json, print_lines
 
 _INDENT = " " * 11
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
-def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(*, as_json: JsonOption = False) -> None:
     """Check the installation, settings, database, server and backups.
 
     Says what to do where something is wrong. Ends with 1 when there is a problem; warnings are none. Changes nothing,
