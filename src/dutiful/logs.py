@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import orjson
 
+from dutiful.plain import one_line
+
 _TOLD = logging.getLogger("dutiful.told")
 access = logging.getLogger("dutiful.access")
 """One line for each request, with its fields in `extra`."""
@@ -47,7 +49,11 @@ class _Console(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         record.request_id = request_id.get()
-        return record.getMessage() if record.name == _TOLD.name else super().format(record)
+        if record.name == _TOLD.name:
+            return record.getMessage()
+        # Whatever somebody got into it, only its first line begins as lines of the log do.
+        lines = super().format(record).splitlines()
+        return "\n  ".join(one_line(line, keep_spaces=True) for line in lines)
 
 
 class _Json(logging.Formatter):

@@ -24,7 +24,7 @@ from dutiful.cli.output import (
     task_table,
     when_text,
 )
-from dutiful.cli.plain import one_line
+from dutiful.plain import one_line
 
 NAMES = Names({1: "Inbox", 2: "Errands"}, {7: "papers", 8: "city"})
 COLOURED = Look(colour=True)

@@ -2,9 +2,10 @@
 
 import json
 import logging
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -102,6 +103,34 @@ async def test_what_nobody_foresaw_is_told_with_its_traceback_and_request(
     )
 
 
+FORGED = "/a%0AERROR%20x%0D%1B[1m%E2%80%AE"
+
+
+async def test_a_path_cannot_begin_a_line_of_the_log_nor_speak_to_the_terminal(
+    anonymous: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "dutiful.access")
+    await anonymous.get(FORGED)
+    [record] = [record for record in caplog.records if record.name == "dutiful.access"]
+    assert record.getMessage().startswith("GET /a�ERROR x��[1m� 404 in ")
+    assert record.__dict__["fields"]["path"] == "/a�ERROR x��[1m�"
+
+
+def test_whatever_a_message_holds_only_its_first_line_looks_like_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with logging_as("info", "console"):
+        try:
+            raise ValueError("one\n2026-11-23 10:00:00,000 ERROR forged")
+        except ValueError:
+            logging.getLogger("tests").exception("two\r\n2026-11-23 ERROR \x1b[1mforged\u2028three")
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first.endswith("ERROR tests [-]: two")
+    assert all(line.startswith("  ") for line in others)
+    assert others[0] == "  2026-11-23 ERROR �[1mforged"
+    assert "  ValueError: one" in others
+
+
 async def test_probes_are_told_only_when_something_is_wrong(
     app: FastAPI,
     anonymous: httpx.AsyncClient,
@@ -119,14 +148,21 @@ async def test_probes_are_told_only_when_something_is_wrong(
 
 
 async def test_a_person_at_the_terminal_is_told_of_trouble_and_a_program_of_all(ana: Person) -> None:
+    enabled = {}
+    forms: tuple[Literal["console", "json"], ...] = ("console", "json")
+    for form in forms:
+        with logging_as("info", form):
+            enabled[form] = [logs.access.isEnabledFor(level) for level in (logging.INFO, logging.WARNING)]
+    assert enabled == {"console": [False, True], "json": [True, True]}
+
+
+@contextmanager
+def logging_as(level: str, form: Literal["console", "json"]) -> Iterator[None]:
     root = logging.getLogger()
     before = (root.handlers[:], root.level, logs.access.level)
     try:
-        enabled = {}
-        for form in ("console", "json"):
-            logs.set_up("info", form)
-            enabled[form] = [logs.access.isEnabledFor(level) for level in (logging.INFO, logging.WARNING)]
-        assert enabled == {"console": [False, True], "json": [True, True]}
+        logs.set_up(level, form)
+        yield
     finally:
         root.handlers[:] = before[0]
         root.setLevel(before[1])

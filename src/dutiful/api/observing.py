@@ -12,6 +12,7 @@ from prometheus_client import Histogram
 from starlette.types import Scope
 
 from dutiful import logs, metrics
+from dutiful.plain import one_line
 
 UNMATCHED = "(no route)"
 SLOW_SECONDS = 1.0
@@ -95,7 +96,8 @@ def _log(scope: Scope, route: str, status: int, seconds: float, *, is_slow: bool
 
 
 def _told(path: str) -> str:
-    return _SECRET.sub("…", path) if len(path) > 20 else path
+    """Without secrets, and without what would begin a line of its own or be obeyed by a terminal."""
+    return one_line(_SECRET.sub("…", path) if len(path) > 20 else path, keep_spaces=True)
 
 
 def _mark_span(scope: Scope) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, Self, TypedDict
 from urllib.parse import urlsplit
 
 from dutiful import __version__
-from dutiful.cli.plain import one_line
 from dutiful.datafolder import DataFolder, DataFolderError, RunningServer, default_data_dir
+from dutiful.plain import one_line
 
 if TYPE_CHECKING:
     import httpx

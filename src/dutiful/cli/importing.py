@@ -9,8 +9,8 @@ import typer
 
 from dutiful.cli.client import CliError, connect
 from dutiful.cli.output import print_json, print_lines
-from dutiful.cli.plain import one_line
 from dutiful.cli.tasks import JsonOption, ServerOption
+from dutiful.plain import one_line
 
 Format = Literal["taskwarrior"]
 Report = Mapping[str, Any]

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from dutiful import clock
 from dutiful.cli.client import Named, Priority, Status, Task, When
-from dutiful.cli.plain import one_line
+from dutiful.plain import one_line
 
 # SGR codes of ECMA-48. The colours are those of the terminal's own palette, so they suit light and dark.
 PLAIN, BOLD, DIM, RED = "", "1", "2", "31"

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from dutiful.cli.output import Cell, Column, look_of, print_lines, table
-from dutiful.cli.plain import one_line
+from dutiful.plain import one_line
 
 
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

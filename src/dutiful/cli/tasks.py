@@ -13,7 +13,7 @@ from dutiful import clock
 from dutiful.cli import output
 from dutiful.cli.client import Client, CliError, Named, Priority, Refused, Status, Task, connect
 from dutiful.cli.output import Names, look_of, note, print_json, print_lines
-from dutiful.cli.plain import one_line
+from dutiful.plain import one_line
 
 # --- options ----------------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ import typer
 
 from dutiful.cli.client import Client, CliError, connect
 from dutiful.cli.output import Cell, Column, Look, instant_text, look_of, note, print_json, print_lines, table
-from dutiful.cli.plain import one_line
 from dutiful.cli.tasks import JsonOption, ServerOption
+from dutiful.plain import one_line
 
 MOST = 100
 SHOWN = 20
