@@ -10,6 +10,8 @@ import pytest
 from tests.cli.conftest import Dutiful
 from tests.cli.programs import execute, fresh_database
 
+from dutiful.changes.live import WATCH_SECONDS
+from dutiful.cli.doctor import database as doctors_database
 from dutiful.cli.main import main
 from dutiful.database import migrate
 from dutiful.database.embedded import EmbeddedPostgres
@@ -71,7 +73,7 @@ def test_a_running_server_is_well(dutiful: Dutiful, served_folder: Path) -> None
     assert told.code == 0
     for line in (
         "  ok       Its schema is ",
-        "  ok       It knows the letters of every script.",
+        "  ok       It knows upper and lower case in every script.",
         "  ok       Notifications arrive.",
         "  ok       Housekeeping is up to date.",
         " is ready.",
@@ -158,7 +160,27 @@ def test_a_housekeeper_who_is_behind(database: str, monkeypatch: pytest.MonkeyPa
 @pytest.mark.usefixtures("database")
 def test_more_connections_than_the_database_takes(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setenv("DUTIFUL_WORKERS", "64")
-    assert has(examined(capsys)[1]["problem"], "this server may want 773.")
+    # 64 times a pool of 10, 2 beyond it, 3 for the wake-ups of streams, 1 for commits of their own; 5 for others.
+    assert has(examined(capsys)[1]["problem"], "this server may want 1029.")
+
+
+def test_a_locale_that_knows_few_letters_is_said_to_matter_for_names_and_addresses(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    with fresh_database(postgres, "template0 LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'") as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        monkeypatch.setenv("SECRET_KEY", KEY)
+        told = examined(capsys)[1]["warning"]
+    assert has(
+        told, "With LC_CTYPE C it knows upper and lower case of A to Z only: names and e-mail addresses"
+    )
+    assert has(told, "Search does not mind.")
+
+
+@pytest.mark.usefixtures("database")
+def test_notifications_that_do_not_arrive(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr(doctors_database, "_LISTEN_SECONDS", 0)
+    assert has(examined(capsys)[1]["warning"], f"Live streams look every {WATCH_SECONDS} s instead.")
 
 
 @pytest.mark.usefixtures("database")
