@@ -95,6 +95,19 @@ def test_the_server_is_reached_from_this_machine_only(compose: Any) -> None:
     assert all(port.startswith("127.0.0.1:") for port in compose["services"]["dutiful"]["ports"])
 
 
+def test_the_guides_name_services_and_restore_beside_the_server_not_in_it(compose: Any) -> None:
+    """A server holds its data folder and has a database that is not empty."""
+    restored = False
+    for guide in sorted((ROOT / "docs").glob("*.md")):
+        for verb, words in re.findall(r"docker compose (exec|run)((?: [^\s`]+)+)", guide.read_text()):
+            service, *command = [word for word in words.split() if not word.startswith("-")]
+            assert service in compose["services"], words
+            if "restore" in command:
+                assert (verb, service, command[0]) == ("run", "dutiful", "restore"), words
+                restored = True
+    assert restored
+
+
 def test_the_settings_in_the_compose_file_are_settings_and_valid(compose: Any) -> None:
     given = {name: str(value) for name, value in compose["services"]["dutiful"]["environment"].items()}
     assert given.keys() <= {env_name(field) for field in Settings.model_fields}
