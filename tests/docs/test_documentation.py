@@ -51,17 +51,60 @@ def below(command: Any, words: str) -> Iterator[tuple[str, Any]]:
         yield from below(one, f"{words} {name}".strip())
 
 
+def rows() -> Iterator[tuple[list[str], set[str]]]:
+    """Of the tables in docs/cli.md: the commands of each row, and the options told there or above the table."""
+    for section in GUIDES["cli.md"].split("\n## ")[1:]:
+        above, _, table = section.partition("\n| command |")
+        for row in table.splitlines()[2:]:
+            calls = re.findall(r"`dutiful ([^`]+)`", row.split("|")[1])
+            yield calls, options_in(above) | options_in(row)
+
+
+def options_in(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w-])(--[a-z-]+)", text))
+
+
+def options_of(command: Any) -> list[set[str]]:
+    """For each option its long names: `--check` and `--no-check` are one."""
+    names = [{*parameter.opts, *parameter.secondary_opts} for parameter in command.params]
+    return [long for each in names if (long := {name for name in each if name.startswith("--")})]
+
+
 def test_every_command_and_every_option_of_it_is_documented(commands: dict[str, Any]) -> None:
-    documented = GUIDES["cli.md"]
-    missing = [words for words in commands if not re.search(rf"`dutiful {words}[ `]", documented)]
-    assert missing == []
+    documented: dict[str, set[str]] = {}
+    for calls, options in rows():
+        for call in calls:
+            words = next(words for words in commands if f"{call} ".startswith(f"{words} "))
+            documented[words] = options
+    assert commands.keys() - documented.keys() == set()
+    missing = {
+        f"{words} {' or '.join(sorted(names))}"
+        for words, options in documented.items()
+        for names in options_of(commands[words])
+        if not names & options
+    }
+    assert missing == set()
+
+
+def test_every_option_in_the_tables_is_one_of_a_command_there(commands: dict[str, Any]) -> None:
+    for calls, options in rows():
+        known = {
+            name
+            for words, command in commands.items()
+            if any(f"{call} ".startswith(f"{words} ") for call in calls)
+            for names in options_of(command)
+            for name in names
+        }
+        assert options - known == set(), calls
 
 
 def test_every_command_in_the_documents_is_one(commands: dict[str, Any]) -> None:
     groups = {words.split()[0] for words in commands if " " in words}
     for path in PAGES:
         for line in re.findall(
-            r"(?:`|^|\$ |&& |exec |\()(dutiful [a-z][^`\n]*)", path.read_text(), re.MULTILINE
+            r"(?:`|^|\$ |&& |exec dutiful |run --rm |\()(dutiful [a-z][^`\n]*)",
+            path.read_text(),
+            re.MULTILINE,
         ):
             words = [word for word in re.split(r"[ |)…]", line)[1:] if word][:2]
             if (
@@ -78,7 +121,7 @@ def test_every_command_in_the_documents_is_one(commands: dict[str, Any]) -> None
 def is_meant_as_command(line: str) -> bool:
     """`dutiful --help` and `dutiful dutiful.service` are no commands of ours."""
     word = line.split()[1] if len(line.split()) > 1 else ""
-    return re.fullmatch(r"[a-z]+", word) is not None and word != "dutiful"
+    return re.fullmatch(r"[a-z]+", word) is not None
 
 
 def test_every_option_in_the_documents_is_one(commands: dict[str, Any]) -> None:
