@@ -26,7 +26,8 @@ def config() -> TelemetryConfig:
         return _OFF
     if not _is_installed():
         log.warning(
-            "%s is set, but the parts for it are not installed: pip install 'dutiful[telemetry]'", asked
+            "%s is set, but the parts for it are not installed. In a clone of the repository: pip install '.[telemetry]'",
+            asked,
         )
         return _OFF
     os.environ.setdefault("OTEL_SERVICE_NAME", "dutiful")

@@ -196,6 +196,16 @@ def test_every_code_of_an_error_is_documented() -> None:
     assert sorted(code for code in codes() if f"`{code}`" not in GUIDES["api.md"]) == []
 
 
+# --- installing -------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_is_told_to_install_from_an_index_what_is_not_published_there() -> None:
+    told = [*PAGES, ROOT / "pyproject.toml", *(ROOT / "deploy").iterdir(), *SOURCE.rglob("*.py")]
+    for path in told:
+        found = re.search(r"pip install (?:--?[a-z-]+ )*['\"]?dutiful\b", path.read_text())
+        assert found is None, (path, found)
+
+
 # --- links ------------------------------------------------------------------------------------------------------------
 
 

@@ -105,4 +105,4 @@ def test_what_is_not_installed_is_one_line(
     assert not telemetry.config()["tracing"]
     (line,) = caplog.messages
     assert line.startswith("OTEL_EXPORTER_OTLP_ENDPOINT is set")
-    assert line.endswith("pip install 'dutiful[telemetry]'")
+    assert line.endswith("pip install '.[telemetry]'")

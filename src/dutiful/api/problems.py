@@ -224,6 +224,4 @@ async def _on_unknown(request: Request, error: Exception) -> Response:
         500,
         "internal_error",
         "Something went wrong in the server; nothing was written. The request id finds it in the log.",
-        # This answer is made outside the middleware that does it for all others.
-        headers={"X-Request-Id": str(request.state.request_id)},
     )

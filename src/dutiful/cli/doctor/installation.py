@@ -12,7 +12,7 @@ from dutiful.database.backup import BackupError, programs
 from dutiful.database.embedded import MAJOR, wheel_folder
 
 OLDEST_PYTHON = (3, 11)
-_INSTALL_AGAIN = "Install Dutiful again: pip install --upgrade dutiful"
+_INSTALL_AGAIN = "Install Dutiful again, in a clone of its repository: pip install --upgrade ."
 
 
 def check_installation(*, is_embedded: bool) -> Findings:
