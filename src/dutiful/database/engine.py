@@ -1,14 +1,26 @@
 """The engine: one pool of connections, with a limit on everything that can wait."""
 
+import asyncio
+import logging
+from functools import cache
 from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]
 import orjson
 from sqlalchemy import URL, ExceptionContext, event
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from dutiful.database.failures import READ_ONLY
 from dutiful.settings import Settings
+
+# Behind a pooler, a statement that was prepared may be looked for on another connection, where another process may have
+# given its name to another statement. With both caches off statements have no names, and nothing stays behind.
+NOTHING_IS_KEPT = {"prepared_statement_cache_size": 0, "statement_cache_size": 0}
+
+log = logging.getLogger(__name__)
 
 
 def create_engine(settings: Settings, url: URL | str) -> AsyncEngine:
@@ -42,6 +54,56 @@ def create_engine_without_pool(settings: Settings, url: URL | str) -> AsyncEngin
         isolation_level="AUTOCOMMIT",
         connect_args=_connect_args(settings),
     )
+
+
+@event.listens_for(PGDialect_asyncpg, "do_connect")
+def _connect(
+    dialect: PGDialect_asyncpg, _record: object, arguments: list[Any], parameters: dict[str, Any]
+) -> DBAPIConnection | None:
+    """Of every engine there is, those of migrations too: what goes wrong behind a pooler are answers, silently.
+
+    None to let the dialect connect, with `parameters` as they are then. Whoever gives the size of the cache knows
+    what is in between; else a look at each new connection tells.
+    """
+    size = parameters.get("prepared_statement_cache_size")
+    if size is None:
+        try:
+            return dialect.connect(*arguments, async_creator_fn=_connect_directly, **parameters)
+        except _Pooled:
+            _tell_of_pooler()
+    if not size:
+        parameters |= NOTHING_IS_KEPT
+    return None
+
+
+async def _connect_directly(*arguments: Any, **parameters: Any) -> asyncpg.Connection:
+    """Raises _Pooled if what answered is not PostgreSQL itself: its process has another number than was announced."""
+    connection = await asyncpg.connect(*arguments, **parameters)
+    try:
+        async with asyncio.timeout(parameters.get("timeout")):
+            # Without a name, or it would be one of those that clash.
+            statement = await connection.prepare("SELECT pg_backend_pid()", name="")
+            if await statement.fetchval() == connection.get_server_pid():
+                return connection
+    except BaseException:
+        connection.terminate()
+        raise
+    await connection.close()
+    raise _Pooled
+
+
+@cache
+def _tell_of_pooler() -> None:
+    """Once in each process."""
+    log.warning(
+        "A pooler stands between this server and PostgreSQL, so no prepared statements are kept. To spare each new "
+        "connection this look, add prepared_statement_cache_size to DATABASE_URL: 0, or 100 if the pooler keeps "
+        "clients on their connections (session mode)."
+    )
+
+
+class _Pooled(Exception):
+    """A pooler answered."""
 
 
 def _leave_demoted_server(context: ExceptionContext) -> None:
