@@ -193,6 +193,25 @@ async def test_a_server_that_stops_ends_its_streams_at_once(
         assert await events.is_over()
 
 
+@pytest.mark.parametrize("by", ["the server", "the client"])
+async def test_a_stream_ends_while_it_waits_for_a_database_that_is_away(
+    settings: Settings, database_url: URL, ana: Person, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Nobody reads its rights meanwhile, and without them it sends nothing."""
+    monkeypatch.setattr(live_module, "WATCH_SECONDS", 1000)
+    async with serving(settings, database_url) as live:
+        async with live.follow(ana) as events:
+            monkeypatch.setattr(live_module, "TRUST_SECONDS", -1_000_000)
+            await rename(live.serve(ana), ana.workspace_id, "news")
+            await asyncio.sleep(0.2)
+            assert live.stream_of(ana).is_waiting
+            if by == "the server":
+                live.feed.end_all()
+                assert (await events.next("end")).data["code"] == "unavailable"
+        async with asyncio.timeout(10):
+            await live.until_nobody_follows()
+
+
 # --- several processes ------------------------------------------------------------------------------------------------
 
 
@@ -235,10 +254,14 @@ async def test_where_nothing_can_be_heard_the_feed_goes_on_by_looking(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A PgBouncer in transaction mode says yes to LISTEN, and nothing ever comes. So does a channel nobody uses."""
+    """A PgBouncer in transaction mode says yes to LISTEN, and nothing ever comes."""
+
+    async def lose(*_: object) -> None:
+        """What would have been sent."""
+
     monkeypatch.setattr(wakeups_module, "SECONDS_FOR_PROOF", 0.05)
     monkeypatch.setattr(wakeups_module, "SECONDS_WHEN_DEAF", 0.05)
-    monkeypatch.setattr(wakeups_module, "LISTEN_CHANNEL", "elsewhere")
+    monkeypatch.setattr(wakeups_module, "_notify", lose)
     async with serving(several, database_url) as here, serving(several, database_url) as there:
         with caplog.at_level(logging.WARNING, wakeups_module.__name__):
             async with here.follow(ana) as events:

@@ -63,7 +63,6 @@ class LiveFeed:
         self._woken: dict[int, None] = {}
         self._is_woken = asyncio.Event()
         self._watched_at = 0.0
-        self._was_watched = asyncio.Event()
         self._catching_up = asyncio.Semaphore(MOST_CATCHING_UP)
         self._tasks: set[asyncio.Task[NoReturn]] = set()
         self._stopped: set[asyncio.Task[NoReturn]] = set()
@@ -241,10 +240,11 @@ class LiveFeed:
     # --- the watch ----------------------------------------------------------------------------------------------------
 
     async def until_rights_are_known(self, stream: Stream) -> None:
-        """Until they were read less than a second ago, which they nearly always were."""
+        """Until they were read less than a second ago, which they nearly always were, or it ends."""
         loop = asyncio.get_running_loop()
         while stream.ending is None and loop.time() - max(self._watched_at, stream.since) > TRUST_SECONDS:
-            await self._was_watched.wait()
+            stream.may_go_on.clear()
+            await stream.may_go_on.wait()
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -260,8 +260,8 @@ class LiveFeed:
                 self._apply(stream, state)
         self._compare(seen, state.latest)
         self._watched_at = began
-        was_watched, self._was_watched = self._was_watched, asyncio.Event()
-        was_watched.set()
+        for stream in self._streams:
+            stream.may_go_on.set()
         await asyncio.sleep(began + WATCH_SECONDS - loop.time())
 
     async def _read_state(self, session: Reader, streams: Collection[Stream]) -> "_State":

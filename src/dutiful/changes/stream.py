@@ -48,6 +48,8 @@ class Stream:
         self.reached = dict(positions)
         self.is_behind = False
         self.has_news = asyncio.Event()
+        # Set when its rights were read anew, and when it ends: for whoever waits for them.
+        self.may_go_on = asyncio.Event()
         self.ending: bytes | None = None
         self._sent = dict(positions)
         self._waiting: deque[Line] = deque()
@@ -108,6 +110,7 @@ class Stream:
         if self.ending is None:
             self.ending = _event(b"end", orjson.dumps({"code": code, "detail": detail, **more}))
             self.has_news.set()
+            self.may_go_on.set()
 
 
 def _event(name: bytes, data: bytes, cursor: str | None = None) -> bytes:

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-CHANNEL = LISTEN_CHANNEL = "dutiful_changes"
+CHANNEL = "dutiful_changes"
 SECONDS_BETWEEN = 0.05
 # PostgreSQL takes 8,000 bytes. Without names everybody looks at everything.
 MOST_BYTES = 7_900
@@ -99,7 +99,7 @@ class Wakeups:
         driver = (await connection.get_raw_connection()).driver_connection
         if driver is None:
             raise _Deaf
-        await driver.add_listener(LISTEN_CHANNEL, hear)
+        await driver.add_listener(CHANNEL, hear)
         while True:
             await self._prove(proof, heard)
             self._has_complained = False
