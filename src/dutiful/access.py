@@ -42,11 +42,15 @@ class Actor:
 
 
 def visible_workspaces(actor: Actor) -> Select[int]:
+    return workspaces_of(actor.user_id)
+
+
+def workspaces_of(user_id: int | ColumnElement[int]) -> Select[int]:
     # A deleted workspace keeps its members, and none of them sees it.
     return (
         select(Member.workspace_id)
         .join(Workspace, Workspace.id == Member.workspace_id)
-        .where(Member.user_id == actor.user_id, Workspace.deleted_at.is_(None))
+        .where(Member.user_id == user_id, Workspace.deleted_at.is_(None))
     )
 
 

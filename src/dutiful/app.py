@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from dutiful import __version__, telemetry
 from dutiful.accounts.authentication import usable_tokens
 from dutiful.api import docs_page
+from dutiful.api.express import ExpressLane
 from dutiful.api.health import health_router
 from dutiful.api.metrics import metrics_router, watch
 from dutiful.api.observing import Observer
@@ -26,6 +27,7 @@ from dutiful.api.router import api_router
 from dutiful.changes.live import LiveFeed
 from dutiful.changes.wakeups import Wakeups
 from dutiful.database import migrate
+from dutiful.database.direct import create_direct_pool
 from dutiful.database.engine import create_engine, create_engine_without_pool
 from dutiful.database.session import Database, OwnCommits
 from dutiful.settings import Settings
@@ -50,6 +52,7 @@ def create_app(settings: Settings, database_url: URL | str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = Database(create_engine(settings, database_url))
+        app.state.direct_pool = create_direct_pool(settings, database_url)
         app.state.own_commits = OwnCommits(create_engine_without_pool(settings, database_url))
         watch(app.state.database)
         app.state.schema_revision = migrate.head()
@@ -58,6 +61,7 @@ def create_app(settings: Settings, database_url: URL | str) -> FastAPI:
         async with at_work(LOOPS, app.state.database, settings):
             yield
         await app.state.live_feed.close()
+        await app.state.direct_pool.close()
         await app.state.database.close()
 
     app = _Application(
@@ -83,21 +87,6 @@ def create_app(settings: Settings, database_url: URL | str) -> FastAPI:
     app.include_router(metrics_router())
     app.include_router(api_router())
     app.include_router(docs_page.router)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=[
-                "ETag",
-                "Location",
-                "Dutiful-Cursor",
-                "Idempotency-Replayed",
-                "Retry-After",
-                "X-Request-Id",
-            ],
-        )
     return app
 
 
@@ -105,7 +94,23 @@ class _Application(FastAPI):
     """With our middleware around FastAPI's own, whose answers need a request id too."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return RequestIdMiddleware(super().build_middleware_stack(), self.max_body_size or 0, Observer())
+        app: ASGIApp = ExpressLane(super().build_middleware_stack())
+        if origins := self.state.settings.cors_origins:
+            app = CORSMiddleware(
+                app,
+                allow_origins=list(origins),
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=[
+                    "ETag",
+                    "Location",
+                    "Dutiful-Cursor",
+                    "Idempotency-Replayed",
+                    "Retry-After",
+                    "X-Request-Id",
+                ],
+            )
+        return RequestIdMiddleware(app, self.max_body_size or 0, Observer())
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

@@ -43,6 +43,7 @@ STREAMS_OPEN = Gauge(
 TRANSACTIONS = Counter(
     "dutiful_transactions", "Write transactions by how they ended: committed or rolled_back.", ["outcome"]
 )
+COMMITTED = TRANSACTIONS.labels("committed")
 DB_ERRORS = Counter(
     "dutiful_db_errors",
     "Statements and connections that failed: collision (the transaction runs again), lock_timeout, cancelled (too "

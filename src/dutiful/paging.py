@@ -45,7 +45,7 @@ class Order:
         return statement.order_by(*(column.desc() if self.descending else column.asc() for column in columns))
 
     def behind(self, cursor: str) -> ColumnElement[bool]:
-        key, row_id = self._decode(cursor)
+        key, row_id = self.decode(cursor)
         if self.key is self.id:
             return self.id < row_id if self.descending else self.id > row_id
         here = tuple_(self.key, self.id)
@@ -56,7 +56,7 @@ class Order:
         value = key.isoformat() if isinstance(key, datetime) else key
         return base64.urlsafe_b64encode(orjson.dumps([self.name, value, row_id])).decode().rstrip("=")
 
-    def _decode(self, cursor: str) -> tuple[Any, int]:
+    def decode(self, cursor: str) -> tuple[Any, int]:
         try:
             name, key, row_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             if name != self.name:

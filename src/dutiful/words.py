@@ -70,7 +70,7 @@ def without_accents(word: str) -> str:
     return unicodedata.normalize("NFC", apart).translate(_PLAIN)
 
 
-def vector(workspace_id: int, *texts: str) -> str:
+def vector(workspace_id: int | str, *texts: str) -> str:
     """A tsvector, as text, of the words of a task and where they are. No phrase reaches over the end of a text.
 
     Each begins with its workspace: a search there touches nothing of the others in the index, however common its

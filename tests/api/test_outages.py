@@ -4,11 +4,13 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, select
 from tests.people import API, Person
 from tests.support.journals import count_keys, titles_of
+from tests.support.plain import PLAIN
 from tests.support.problems import problem
 from tests.support.proxy import CommitCuttingProxy, Fault, proxied
 from tests.support.servers import Server, running
@@ -38,18 +40,25 @@ async def far(settings: Settings, database_url: URL) -> AsyncIterator[FarServer]
 @pytest.fixture
 async def far_ana(ana: Person, far: FarServer) -> Person:
     person = far.server.serve(ana)
-    # So that the token's last use is noted and the pool is warm.
-    assert (await person.get("/tasks")).status_code == 200
+    # So that the token's last use is noted and the pools are warm.
+    assert (await person.get("/tasks", params={"sort": "id"})).status_code == 200
+    assert (await person.get("/tasks", params={"limit": 1})).status_code == 200
     return person
 
 
+# A statement of the express lane commits itself; it is known by what it writes.
+COMMITS = [(PLAIN, b"COMMIT;"), ({"description": "told apart"}, b"told apart")]
+
+
 @pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.parametrize(("more", "mark"), COMMITS)
 async def test_without_a_key_an_unknown_outcome_is_said_to_be_one(
-    far_ana: Person, far: FarServer, database: Database, fault: Fault
+    far_ana: Person, far: FarServer, database: Database, fault: Fault, more: dict[str, Any], mark: bytes
 ) -> None:
+    far.proxy.mark = mark
     far.proxy.fault = fault
     async with asyncio.timeout(PATIENCE):
-        response = await far_ana.post("/tasks", {"title": "x"})
+        response = await far_ana.post("/tasks", {"title": "x", **more})
     assert far.proxy.faults_done == 1
     problem(response, 503, "outcome_unknown")
     assert response.headers["retry-after"]
@@ -121,7 +130,7 @@ async def test_a_deadline_that_strikes_in_the_commit_is_an_unknown_outcome(
         server.app.state.settings = settings.model_copy(update={"request_timeout": 2})
         proxy.fault = Fault.HOLD_REPLY
         async with asyncio.timeout(PATIENCE):
-            response = await person.post("/tasks", {"title": "x"})
+            response = await person.post("/tasks", {"title": "x", **PLAIN})
         assert proxy.faults_done == 1
         problem(response, 503, "outcome_unknown")
         assert server.connections_in_use() == 0

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import URL
 from tests.people import Person
 from tests.support.journals import latest_seq, titles_of
+from tests.support.plain import PLAIN
 from tests.support.problems import pointers, problem
 from tests.support.servers import running
 
@@ -207,7 +208,7 @@ async def test_a_bug_is_a_500_that_tells_nothing(app: FastAPI, ana: Person, monk
         raise RuntimeError("SELECT secret FROM nowhere")
 
     monkeypatch.setattr("dutiful.tasks.creation.create", fail)
-    response = await ana.post("/tasks", {"title": "x"})
+    response = await ana.post("/tasks", {"title": "x", **PLAIN})
     document = problem(response, 500, "internal_error")
     assert "secret" not in response.text
     assert document["request_id"] == response.headers["x-request-id"]

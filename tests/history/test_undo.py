@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 from tests.people import Person
+from tests.support.plain import PLAIN
 from tests.support.problems import problem
 from tests.support.sharing import share
 from tests.support.undoing import content_of, in_short, latest, made_by, undo
@@ -367,7 +368,7 @@ async def test_where_the_old_key_is_taken_the_order_is_still_the_old_one(ana: Pe
     _, _, c = [await ana.make("/tasks", title=title, project_id=project["id"]) for title in "abc"]
     assert (await ana.patch(f"/tasks/{c['id']}", {"project_id": ana.inbox_id})).status_code == 200
     moved = await latest(ana)
-    d = await ana.make("/tasks", title="d", project_id=project["id"])
+    d = await ana.make("/tasks", title="d", project_id=project["id"], **PLAIN)
     assert d["position"] == c["position"]
     await undo(ana, moved)
     assert await order_of(ana, project["id"]) == ["a", "b", "d", "c"]

@@ -105,7 +105,7 @@ async def test_it_is_told_once(
 async def test_whoever_says_so_spares_the_look(
     pgbouncer: PgBouncer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "_connect_directly", None)
+    monkeypatch.setattr(engine_module, "connect_directly", None)
     engine = create_engine(settings, written(pgbouncer.url, KEEPS_NOTHING))
     async with engine.connect() as connection:
         assert await connection.scalar(text("SELECT 1")) == 1

@@ -10,7 +10,7 @@ from sqlalchemy import URL, make_url
 
 
 class Fault(Enum):
-    """What happens to the next COMMIT."""
+    """What happens to the next COMMIT, or to whatever else is marked."""
 
     LOSE_REQUEST = auto()
     """It never arrives: PostgreSQL sees the connection end and rolls back."""
@@ -26,8 +26,10 @@ class CommitCuttingProxy:
     def __init__(self, socket: Path) -> None:
         self.socket = socket
         self.fault: Fault | None = None
+        self.mark = b"COMMIT;"
+        """What it happens to: bytes that are sent to PostgreSQL with it."""
         self.spare = 0
-        """How many COMMITs come before the one it happens to."""
+        """How many of those come before the one it happens to."""
         self.faults_done = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,7 +39,7 @@ class CommitCuttingProxy:
         async def to_server() -> None:
             nonlocal fault
             while data := await reader.read(65_536):
-                if self.fault is not None and b"COMMIT;" in data and not self._spares():
+                if self.fault is not None and self.mark in data and not self._spares():
                     fault, self.fault = self.fault, None
                     self.faults_done += 1
                     if fault is Fault.LOSE_REQUEST:

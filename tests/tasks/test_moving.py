@@ -74,9 +74,10 @@ async def test_hundreds_of_moves_keep_the_order_a_list_would_have(ana: Person, d
 
 async def test_keys_that_grow_long_are_made_anew_as_one_change(ana: Person, database: Database) -> None:
     left, middle, right = await make_three(ana)
+    first = (await ana.get(f"/tasks/{left}")).json()
 
     async def leave_little_room(session: Writer) -> None:
-        key = "a0" + "0" * 57 + "1"
+        key = first["position"] + "0" * 57 + "1"
         await session.execute(update(Task).where(Task.id == middle).values(position=key))
 
     await database.write(leave_little_room)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dutiful.positions import DIGITS, FIRST, LONG, between, spread
+from dutiful.positions import DIGITS, FIRST, LONG, between, numbered, spread
 
 LOWEST_WHOLE = "A" + "0" * 26
 HIGHEST_WHOLE = "z" * 27
@@ -120,3 +120,16 @@ def test_something_fits_behind_the_highest_keys() -> None:
 def test_no_key_fits_between_keys_that_are_not_in_order(low: str, high: str) -> None:
     with pytest.raises(ValueError, match="no key fits"):
         between(low, high)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=400), st.integers(0, 10_000))
+def test_the_number_of_a_change_is_a_key_behind_all_that_were_made_before(
+    by_number: list[bool], before: int
+) -> None:
+    """Each change puts something at the end of one list, by its number or by the last key there."""
+    last: str | None = None
+    for number, is_numbered in enumerate(by_number, start=before + 1):
+        key = numbered(number)
+        assert last is None or key > last
+        last = key if is_numbered else between(last, None)
+        assert last <= key

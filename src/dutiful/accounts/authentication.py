@@ -3,8 +3,8 @@
 import uuid
 from collections.abc import Collection
 from contextlib import suppress
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Select, Update, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -39,7 +39,7 @@ async def authenticate_for_write(session: Writer, secret: str, request_id: uuid.
     # What was stopped is not locked: whoever stopped it is waiting for the locks on it to go.
     statement = (
         _known_as(secret)
-        .where(_is_usable(), User.disabled_at.is_(None))
+        .where(is_usable(clock.now()), User.disabled_at.is_(None))
         .with_for_update(key_share=True, read=True, of=(Token, User))
     )
     actor = await _find_actor(session, statement, request_id)
@@ -90,13 +90,13 @@ async def _find_actor(
     )
 
 
-async def usable_tokens(session: Reader, token_ids: Collection[int]) -> set[int]:
+async def usable_tokens(session: Reader | Writer, token_ids: Collection[int]) -> set[int]:
     """Those of them that `authenticate` would still take. One statement, for what goes on after the request."""
     statement = (
         select(Token.id)
         .join(User, User.id == Token.user_id)
         .where(Token.id == any_of(token_ids))
-        .where(_is_usable(), User.disabled_at.is_(None))
+        .where(is_usable(clock.now()), User.disabled_at.is_(None))
     )
     return set(await session.scalars(statement))
 
@@ -107,14 +107,24 @@ def stopping(which: ColumnElement[bool]) -> Update:
     For a commit of its own, before they are deleted: that waits for the writes that hold them, and as long as new ones
     could begin it might wait for ever.
     """
-    return update(Token).where(which, _is_usable()).values(expires_at=clock.now())
+    now = clock.now()
+    return update(Token).where(which, is_usable(now)).values(expires_at=now)
 
 
-def _is_usable() -> ColumnElement[bool]:
-    return Token.expires_at.is_(None) | (Token.expires_at > clock.now())
+def is_usable(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
+    return Token.expires_at.is_(None) | (Token.expires_at > now)
 
 
-async def note_use(database: Database, actor: Actor) -> None:
+class Asker(Protocol):
+    """Whoever came with a token."""
+
+    @property
+    def token_id(self) -> int | None: ...
+    @property
+    def last_use_is_old(self) -> bool: ...
+
+
+async def note_use(database: Database, actor: Asker) -> None:
     """Keeps when the token was last used, at most once a minute.
 
     On its own, after the work: a busy or read-only database must not fail a request over this, nor must two requests

@@ -79,7 +79,7 @@ REFUSALS = {
 
 def add_problem_handlers(app: FastAPI) -> None:
     for error in (DutifulError, SQLAlchemyError, OSError, TimeoutError):
-        app.add_exception_handler(error, _on_known)
+        app.add_exception_handler(error, answer_known)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_unknown)
@@ -128,7 +128,7 @@ def pointer(path: Sequence[str | int]) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
 
 
-async def _on_known(request: Request, error: Exception) -> Response:
+async def answer_known(request: Request, error: Exception) -> Response:
     known = _as_domain_error(error)
     if known is None:
         raise error

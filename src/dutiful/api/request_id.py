@@ -1,14 +1,13 @@
 """The outermost layer: gives every request an id of our own making, so that answer, log and journal can be put side
 by side, has it observed, and refuses in our words a body that says it is too large."""
 
-import uuid
 from time import perf_counter
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dutiful import logs
+from dutiful import logs, uuids
 from dutiful.api.observing import Observer
 from dutiful.api.problems import REFUSALS, problem
 
@@ -26,7 +25,7 @@ class RequestIdMiddleware:
             await self.app(scope, receive, send)
             return
         began = perf_counter()
-        request_id = uuid.uuid4()
+        request_id = uuids.new()
         scope.setdefault("state", {})["request_id"] = request_id
         logs.request_id.set(str(request_id))
         status, is_stream = 0, False

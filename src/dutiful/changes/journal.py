@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from dutiful import clock
 from dutiful.access import Actor, locked_workspaces
-from dutiful.database.session import Writer, before_commit
+from dutiful.database.session import Writer, before_commit, note_appended
 from dutiful.database.types import JsonObject
 from dutiful.models.journaled import Journaled
 
@@ -35,7 +35,7 @@ def record(
     """
     after = thing.state()
     if before is not None:
-        before, after = _difference(before, after)
+        before, after = difference(before, after)
         if not after:
             return False
         thing.version += 1
@@ -95,12 +95,6 @@ def positions(session: Writer) -> dict[int, int]:
     return {workspace_id: seq for workspace_id, seq in reached.items() if workspace_id not in journal.private}
 
 
-def appended_to(session: Writer) -> Collection[int]:
-    """The workspaces whose journals this transaction added to, for telling whoever follows them."""
-    journal: _Journal | None = session.info.get("journal")
-    return () if journal is None else journal.positions.keys()
-
-
 def keep_private(session: Writer, workspace_ids: Collection[int]) -> None:
     """Leaves these out of `positions`: the actor has not been, or is no more, in them."""
     _journal(session).private.update(workspace_ids)
@@ -136,7 +130,7 @@ def _add(session: Writer, workspace_id: int, entry: JsonObject) -> None:
     _journal(session).add(workspace_id, entry)
 
 
-def _difference(before: JsonObject, after: JsonObject) -> tuple[JsonObject, JsonObject]:
+def difference(before: JsonObject, after: JsonObject) -> tuple[JsonObject, JsonObject]:
     changed = [name for name in after if before[name] != after[name]]
     return {name: before[name] for name in changed}, {name: after[name] for name in changed}
 
@@ -168,6 +162,7 @@ class _Journal:
             self.positions[workspace_id] = (
                 await self.session.execute(_NUMBER_AND_APPEND, values)
             ).scalar_one()
+            note_appended(self.session, workspace_id, len(entries))
         self.entries.clear()
 
 

@@ -8,7 +8,7 @@ the commits of other processes. Streams hold neither session nor connection.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -16,11 +16,11 @@ from typing import NoReturn
 from sqlalchemy.exc import SQLAlchemyError
 
 from dutiful import metrics
-from dutiful.changes import journal, queries
+from dutiful.changes import queries
 from dutiful.changes.queries import Positions
 from dutiful.changes.stream import Line, Stream
 from dutiful.changes.wakeups import Wakeups
-from dutiful.database.session import Database, Reader, Writer
+from dutiful.database.session import Database, Reader
 from dutiful.errors import Gone, TooManyRequests, Unavailable
 
 # Rights that were read longer ago than this are not relied on, so they are read more often.
@@ -171,11 +171,11 @@ class LiveFeed:
 
     # --- the reader ---------------------------------------------------------------------------------------------------
 
-    def _after_commit(self, session: Writer) -> None:
-        if workspace_ids := journal.appended_to(session):
-            self.wake(workspace_ids)
+    def _after_commit(self, appended: Mapping[int, int]) -> None:
+        if appended:
+            self.wake(appended)
             if self._wakeups is not None:
-                self._wakeups.announce(workspace_ids)
+                self._wakeups.announce(appended)
 
     def wake(self, workspace_ids: Iterable[int] = ()) -> None:
         """There may be news in these workspaces, or in any if none is named."""

@@ -39,7 +39,7 @@ def create_engine(settings: Settings, url: URL | str) -> AsyncEngine:
         pool_use_lifo=True,
         json_serializer=_dump_json,
         json_deserializer=orjson.loads,
-        connect_args=_connect_args(settings),
+        connect_args=connect_args(settings),
     )
     event.listen(engine.sync_engine, "handle_error", _leave_demoted_server)
     return engine
@@ -52,7 +52,7 @@ def create_engine_without_pool(settings: Settings, url: URL | str) -> AsyncEngin
         hide_parameters=True,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
-        connect_args=_connect_args(settings),
+        connect_args=connect_args(settings),
     )
 
 
@@ -68,16 +68,16 @@ def _connect(
     size = parameters.get("prepared_statement_cache_size")
     if size is None:
         try:
-            return dialect.connect(*arguments, async_creator_fn=_connect_directly, **parameters)
-        except _Pooled:
+            return dialect.connect(*arguments, async_creator_fn=connect_directly, **parameters)
+        except Pooled:
             _tell_of_pooler()
     if not size:
         parameters |= NOTHING_IS_KEPT
     return None
 
 
-async def _connect_directly(*arguments: Any, **parameters: Any) -> asyncpg.Connection:
-    """Raises _Pooled if what answered is not PostgreSQL itself: its process has another number than was announced."""
+async def connect_directly(*arguments: Any, **parameters: Any) -> asyncpg.Connection:
+    """Raises Pooled if what answered is not PostgreSQL itself: its process has another number than was announced."""
     connection = await asyncpg.connect(*arguments, **parameters)
     try:
         async with asyncio.timeout(parameters.get("timeout")):
@@ -89,7 +89,7 @@ async def _connect_directly(*arguments: Any, **parameters: Any) -> asyncpg.Conne
         connection.terminate()
         raise
     await connection.close()
-    raise _Pooled
+    raise Pooled
 
 
 @cache
@@ -102,7 +102,7 @@ def _tell_of_pooler() -> None:
     )
 
 
-class _Pooled(Exception):
+class Pooled(Exception):
     """A pooler answered."""
 
 
@@ -116,7 +116,7 @@ def _dump_json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _connect_args(settings: Settings) -> dict[str, Any]:
+def connect_args(settings: Settings) -> dict[str, Any]:
     return {
         "timeout": settings.db_connect_timeout,
         # Without it a silent network cut hangs for ever: no statement timeout arrives over a dead line.

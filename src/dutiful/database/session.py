@@ -12,7 +12,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Generic, NewType, TypeVar
 
@@ -57,8 +57,8 @@ class Database:
             self._autocommit, sync_session_class=_ReadOnlySession, autoflush=False
         )
         self._writers = async_sessionmaker(engine, expire_on_commit=False)
-        # Called after each commit, whatever was written.
-        self.on_commit: list[Callable[[Writer], None]] = []
+        # Called after each commit with the number of changes that it appended to the journals, by workspace id.
+        self.on_commit: list[Callable[[Mapping[int, int]], None]] = []
 
     async def run_read(self, work: Callable[[Reader], Awaitable[T]]) -> T:
         """Runs `work` on a read session; once more if it met a dead connection, of which the pool is rid by then."""
@@ -111,13 +111,13 @@ class Database:
             except Rollback as rollback:
                 return rollback.result  # type: ignore[no-any-return]
             await _commit(session)
-        self._tell_of_commit(Writer(session))
+        self.tell_of_commit(session.info.get("appended", {}))
         return result
 
-    def _tell_of_commit(self, session: Writer) -> None:
+    def tell_of_commit(self, appended: Mapping[int, int]) -> None:
         for tell in self.on_commit:
             try:
-                tell(session)
+                tell(appended)
             except Exception:
                 # What is committed is done: the answer must say so, whatever comes after.
                 log.exception("telling of a commit failed")
@@ -149,6 +149,12 @@ async def run_before_commit(session: Writer) -> None:
     await session.flush()
     for hook in session.info.pop("before_commit", ()):
         await hook()
+
+
+def note_appended(session: Writer, workspace_id: int, changes: int) -> None:
+    """For those who are told of the commit."""
+    appended: dict[int, int] = session.info.setdefault("appended", {})
+    appended[workspace_id] = appended.get(workspace_id, 0) + changes
 
 
 def make_repeatable(session: Writer) -> None:

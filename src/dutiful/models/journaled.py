@@ -38,7 +38,7 @@ class Journaled:
 
     def state(self) -> JsonObject:
         """The journalled fields as JSON values, in the public vocabulary."""
-        return {name: _as_json(getattr(self, name)) for name in self.journal_fields}
+        return {name: as_json(getattr(self, name)) for name in self.journal_fields}
 
 
 class Trashable:
@@ -54,7 +54,7 @@ class Trashable:
         self.deleted_at = self.trash_id = None
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     match value:
         case datetime():
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -63,6 +63,6 @@ def _as_json(value: Any) -> Any:
         case Enum():
             return value.value
         case list() | tuple():
-            return [_as_json(item) for item in value]
+            return [as_json(item) for item in value]
         case _:
             return value

@@ -1,6 +1,5 @@
 """Tasks: the thing to do."""
 
-import uuid
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -22,7 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.attributes import get_history
 
-from dutiful import words
+from dutiful import uuids, words
 from dutiful.database.base import Base
 from dutiful.database.types import BigInt, Instant, PositionKey, RankedEnum, word_enum
 from dutiful.models.journaled import Journaled, Trashable
@@ -46,7 +45,7 @@ class Priority(StrEnum):
 
 
 def new_uid() -> str:
-    return str(uuid.uuid4())
+    return str(uuids.new())
 
 
 class Task(Journaled, Trashable, Base):
@@ -160,7 +159,7 @@ class Task(Journaled, Trashable, Base):
 
     @due.setter
     def due(self, value: When | None) -> None:
-        self.due_date, self.due_time, self.due_timezone = _columns(value)
+        self.due_date, self.due_time, self.due_timezone = when_columns(value)
         self.due_at = None if value is None else value.instant()
 
     @property
@@ -169,7 +168,7 @@ class Task(Journaled, Trashable, Base):
 
     @start.setter
     def start(self, value: When | None) -> None:
-        self.start_date, self.start_time, self.start_timezone = _columns(value)
+        self.start_date, self.start_time, self.start_timezone = when_columns(value)
 
     def set_status(self, status: Status, at: datetime) -> bool:
         """True when it changed. Completing again keeps the first date."""
@@ -197,5 +196,5 @@ def _when(day: date | None, at: time | None, zone: str | None) -> When | None:
     return None if day is None else When(day, at, zone)
 
 
-def _columns(value: When | None) -> tuple[date | None, time | None, str | None]:
+def when_columns(value: When | None) -> tuple[date | None, time | None, str | None]:
     return (None, None, None) if value is None else (value.date, value.time, value.timezone)

@@ -34,7 +34,7 @@ async def create_many(
     workspace_ids = [surroundings.workspace_of(place) for place in places]
     label_ids = await _label_ids(session, actor, items, workspace_ids, pointers)
     tasks = [
-        _new_task(actor, *parts) for parts in zip(items, workspace_ids, places, keys, label_ids, strict=True)
+        new_task(actor, *parts) for parts in zip(items, workspace_ids, places, keys, label_ids, strict=True)
     ]
     session.add_all(tasks)
     await session.flush()
@@ -94,7 +94,7 @@ async def _label_ids(
     return label_ids
 
 
-def _new_task(
+def new_task(
     actor: Actor, item: TaskCreate, workspace_id: int, place: Place, key: str, label_ids: list[int]
 ) -> Task:
     now = clock.now()

@@ -10,6 +10,7 @@ from dutiful import clock, trash
 from dutiful.access import Actor, get_for_write
 from dutiful.changes import journal
 from dutiful.database.session import Writer
+from dutiful.database.types import JsonObject
 from dutiful.errors import Fault, Invalid, invalid
 from dutiful.models import Member, Status, Task, When
 from dutiful.tasks import labelling, moving
@@ -45,11 +46,10 @@ async def update(
         await labelling.apply(session, actor, task, patch, at_hand)
     if patch.assignee_id is not None:
         await _check_is_member(session, task, patch.assignee_id, at_hand)
-    _apply(task, patch)
+    apply(task, patch)
     if completed_at is not None and task.status is Status.DONE:
         task.completed_at = completed_at
-    verb = VERBS[task.status] if task.status != before["status"] else "task.updated"
-    journal.record(session, actor, verb, task, before)
+    journal.record(session, actor, verb_of(task, before), task, before)
     return task
 
 
@@ -97,7 +97,12 @@ async def restore(session: Writer, actor: Actor, task_id: int, expected: Expecte
     return task
 
 
-def _apply(task: Task, patch: TaskPatch) -> None:
+def verb_of(task: Task, before: JsonObject) -> str:
+    """What became of it since it was in the state `before`."""
+    return VERBS[task.status] if task.status != before["status"] else "task.updated"
+
+
+def apply(task: Task, patch: TaskPatch) -> None:
     """The fields that need no look at anything else."""
     for name in patch.model_fields_set & {"title", "description", "priority", "assignee_id"}:
         setattr(task, name, getattr(patch, name))

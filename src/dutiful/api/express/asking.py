@@ -1,0 +1,55 @@
+"""Who asks, as part of the one statement that answers: the rules of `accounts.authentication` and `access` in SQL."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, bindparam, select
+from sqlalchemy.types import LargeBinary
+
+from dutiful import clock
+from dutiful.accounts.authentication import LAST_USE_PRECISION, is_usable
+from dutiful.bearer import hash_secret
+from dutiful.database.direct import Record
+from dutiful.database.types import AwareDateTime
+from dutiful.models import Token, User
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """As much of an `Actor` as is told of a request afterwards."""
+
+    user_id: int
+    token_id: int
+    last_use_is_old: bool
+
+
+def who() -> CTE:
+    """The person of a token that may be used now; no row for any other."""
+    now = bindparam("now", type_=AwareDateTime())
+    return (
+        select(Token.id.label("token_id"), Token.user_id, Token.scopes, Token.last_used_at)
+        .join(User, User.id == Token.user_id)
+        .where(
+            Token.hash == bindparam("hash", type_=LargeBinary()), is_usable(now), User.disabled_at.is_(None)
+        )
+        .cte("who")
+    )
+
+
+ASKER = ("token_id", "user_id", "last_used_at")
+
+
+def asker_columns(asking: CTE) -> list[ColumnElement[Any]]:
+    return [asking.c[name] for name in ASKER]
+
+
+def asker(columns: Record, now: datetime) -> Asker:
+    token_id, user_id, last_used_at = columns
+    return Asker(user_id, token_id, last_used_at is None or now - last_used_at > LAST_USE_PRECISION)
+
+
+def credentials(secret: str) -> Mapping[str, Any]:
+    """The values that `who` needs."""
+    return {"hash": hash_secret(secret), "now": clock.now()}

@@ -1,0 +1,118 @@
+"""The two reads that most requests are, each as one statement: who asks, what they may see, and the rows."""
+
+import re
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from sqlalchemy import BindParameter, bindparam, select
+
+from dutiful.access import workspaces_of
+from dutiful.api.express import rows
+from dutiful.api.express.asking import asker, asker_columns, credentials, who
+from dutiful.api.express.request import Answer, Request, is_id
+from dutiful.database.direct import DirectPool, DirectStatement
+from dutiful.errors import Invalid
+from dutiful.models import Priority, Status, Task
+from dutiful.paging import MOST_ITEMS
+from dutiful.tasks.filters import TaskFilter
+
+_ORDER = TaskFilter(timezone="UTC").order()
+_LIMIT = re.compile(r"[1-9][0-9]{0,2}")
+_RANKS = {str(priority): rank for rank, priority in enumerate(Priority)}
+_STATUSES = frozenset(map(str, Status))
+_IDS = ("workspace_id", "project_id", "section_id", "parent_id", "assignee_id")
+
+
+async def get_task(pool: DirectPool, request: Request, task_id: int) -> Answer | None:
+    if request.query_string:
+        return None
+    values = {**credentials(request.secret), "task_id": task_id}
+    found = await pool.fetch(_get_statement(), values)
+    if not found:
+        return None
+    (row,) = found
+    task = rows.as_json(row)
+    body = orjson.dumps(task, option=orjson.OPT_UTC_Z)
+    return Answer(200, body, asker(row[rows.WIDTH :], values["now"]), etag=task["version"])
+
+
+async def list_tasks(pool: DirectPool, request: Request) -> Answer | None:
+    wanted = _parse(request.query_string)
+    if wanted is None:
+        return None
+    limit = wanted.pop("limit", 50)
+    values = {**credentials(request.secret), **wanted, "rows": limit + 1}
+    found = await pool.fetch(_list_statement(tuple(wanted)), values)
+    if not found:
+        return None
+    items = [rows.as_json(row) for row in found[:limit]]
+    last_id = items[-1]["id"]
+    page = {
+        "items": items,
+        "count": len(items),
+        "next_cursor": _ORDER.cursor(last_id, last_id) if len(found) > limit else None,
+    }
+    body = orjson.dumps(page, option=orjson.OPT_UTC_Z)
+    return Answer(200, body, asker(found[0][rows.WIDTH :], values["now"]))
+
+
+def _parse(query_string: bytes) -> dict[str, Any] | None:
+    """The values of the filters that are columns, `limit` and `after_id`; None for anything else."""
+    pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
+    given = dict(pairs)
+    if len(given) != len(pairs):
+        return None
+    wanted: dict[str, Any] = {}
+    for name, value in given.items():
+        if (name in _IDS and is_id(value)) or (
+            name == "limit" and _LIMIT.fullmatch(value) and int(value) <= MOST_ITEMS
+        ):
+            wanted[name] = int(value)
+        elif name == "status" and value in _STATUSES:
+            wanted[name] = value
+        elif name == "priority" and value in _RANKS:
+            wanted[name] = _RANKS[value]
+        elif name == "cursor" and (after_id := _row_behind(value)) is not None:
+            wanted["after_id"] = after_id
+        else:
+            return None
+    return wanted
+
+
+def _row_behind(cursor: str) -> int | None:
+    try:
+        _, row_id = _ORDER.decode(cursor)
+    except Invalid:
+        return None
+    return row_id
+
+
+@cache
+def _get_statement() -> DirectStatement:
+    asking = who()
+    visible = workspaces_of(select(asking.c.user_id).scalar_subquery())
+    return DirectStatement(
+        select(*rows.COLUMNS, *asker_columns(asking)).where(
+            Task.id == bindparam("task_id"), Task.deleted_at.is_(None), Task.workspace_id.in_(visible)
+        )
+    )
+
+
+@cache
+def _list_statement(names: tuple[str, ...]) -> DirectStatement:
+    """One for each set of filters in use, in the order they come in."""
+    asking = who()
+    columns = Task.__table__.c
+    visible = workspaces_of(select(asking.c.user_id).scalar_subquery())
+    statement = (
+        select(*rows.COLUMNS, *asker_columns(asking))
+        .where(Task.workspace_id.in_(visible), Task.deleted_at.is_(None))
+        .order_by(Task.id)
+        .limit(bindparam("rows"))
+    )
+    for name in names:
+        parameter: BindParameter[Any] = bindparam(name)
+        statement = statement.where(Task.id > parameter if name == "after_id" else columns[name] == parameter)
+    return DirectStatement(statement)

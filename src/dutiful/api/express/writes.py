@@ -1,0 +1,305 @@
+"""Making and changing a task, each written by one statement.
+
+The statement does what the plain path does in six. It holds the token, finds what the person may do, and counts the
+journal on *if nobody has counted it meanwhile*; then it writes the row and appends the change. Whatever is written in a
+workspace counts its journal. So where the count is the one that was seen, everything else that was seen of that
+workspace is true as well, and stays so until the commit, because the counter is locked by then. Where it is not, or
+where a person may not write, nothing is written. It is tried once more; after that the plain path waits, or says why.
+
+Writes of one workspace would only make each other repeat, so within a process they take turns (`database/turns.py`).
+"""
+
+from collections.abc import Hashable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+from sqlalchemy import bindparam, select, text
+
+from dutiful import clock, words
+from dutiful.api.express import rows
+from dutiful.api.express.asking import ASKER, Asker, asker
+from dutiful.api.express.request import Answer, Request
+from dutiful.api.headers import parse_if_match
+from dutiful.bearer import hash_secret
+from dutiful.changes.cursor import encode_cursor
+from dutiful.changes.journal import difference
+from dutiful.database.direct import DirectPool, DirectStatement, Record
+from dutiful.errors import DutifulError
+from dutiful.models import Status, Task
+from dutiful.models.task import new_uid, when_columns
+from dutiful.tasks import service
+from dutiful.tasks.schemas import TaskCreate, TaskPatch
+
+# What takes a look at something else than the task itself.
+_ENTANGLED = {"section_id", "parent_id", "label_ids", "labels_add", "labels_remove", "assignee_id"}
+_ATTEMPTS = 2
+
+
+async def create_task(pool: DirectPool, request: Request) -> Answer | None:
+    try:
+        item = TaskCreate.model_validate_json(request.body)
+    except ValidationError:
+        return None
+    if not item.model_fields_set.isdisjoint(_ENTANGLED):
+        return None
+    now = clock.now()
+    columns = _columns_of(item, now)
+    task = rows.as_json([columns.get(name) for name in rows.NAMES])
+    values = {
+        **columns,
+        "now": now,
+        "hash": hash_secret(request.secret),
+        "workspace_id": item.workspace_id,
+        "project_id": item.project_id,
+        "search": words.vector("#", item.title, item.description),
+        "verb": "task.created",
+        "before": None,
+        "after": _json({name: task[name] for name in Task.journal_fields}),
+        "request_id": request.request_id,
+    }
+    turn = item.workspace_id or item.project_id or request.secret
+    row = await _write(pool, turn, _create_statement(_where_to(item)), values)
+    if row is None:
+        return None
+    *known_now, seq, token_id, user_id, last_used_at = row
+    task.update(zip(_KNOWN_LATER, known_now, strict=True), created_by=user_id)
+    return _answer(201, task, seq, asker((token_id, user_id, last_used_at), now))
+
+
+def _columns_of(item: TaskCreate, now: datetime) -> dict[str, Any]:
+    """As `creation.new_task`; but its place, and its key in the order, are known under the lock only."""
+    start = None if item.start is None else item.start.when()
+    due = None if item.due is None else item.due.when()
+    columns = {
+        "title": item.title,
+        "description": item.description,
+        "status": item.status,
+        "priority": rows.rank(item.priority),
+        "label_ids": [],
+        "due_at": None if due is None else due.instant(),
+        "uid": item.uid or new_uid(),
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+        "completed_at": now if item.status is Status.DONE else None,
+    }
+    for name, when in (("start", start), ("due", due)):
+        parts = zip(("date", "time", "timezone"), when_columns(when), strict=True)
+        columns.update((f"{name}_{part}", value) for part, value in parts)
+    return columns
+
+
+async def update_task(pool: DirectPool, request: Request, task_id: int) -> Answer | None:
+    try:
+        patch = TaskPatch.model_validate_json(request.body)
+    except ValidationError:
+        return None
+    if not patch.model_fields_set.isdisjoint(_ENTANGLED | {"project_id"}):
+        return None
+    # Nothing of it gets out before the statement that writes has found that the person may do so.
+    found = await pool.fetch(_read_statement(), {"id": task_id})
+    if not found:
+        return None
+    # To the rules it is as good as a `Task`.
+    task: Any = rows.Draft.of(found[0])
+    before = task.journal()
+    try:
+        parse_if_match(request.headers.get("if-match")).check(task)
+        service.apply(task, patch)
+    except DutifulError:
+        return None
+    old, new = difference(before, task.journal())
+    if not new:
+        return None
+    now = clock.now()
+    has_new_words = not new.keys().isdisjoint(("title", "description"))
+    values = {
+        **task.columns(),
+        "now": now,
+        "hash": hash_secret(request.secret),
+        "search": words.vector(task.workspace_id, task.title, task.description) if has_new_words else None,
+        "verb": service.verb_of(task, before),
+        "before": _json(old),
+        "after": _json(new),
+        "request_id": request.request_id,
+    }
+    row = await _write(pool, task.workspace_id, _update_statement(), values)
+    if row is None:
+        return None
+    seq, *asking = row
+    answered = task.as_json() | {"version": task.version + 1, "updated_at": now}
+    return _answer(200, answered, seq, asker(asking, now))
+
+
+async def _write(
+    pool: DirectPool, turn: Hashable, statement: DirectStatement, values: Mapping[str, Any]
+) -> Record | None:
+    async with pool.turns.take(turn) as is_mine:
+        for _ in range(_ATTEMPTS if is_mine else 0):
+            found = await pool.fetch(statement, values)
+            if found:
+                return found[0]
+    return None
+
+
+def _answer(status: int, task: dict[str, Any], seq: int, asking: Asker) -> Answer:
+    headers = [(b"dutiful-cursor", encode_cursor({task["workspace_id"]: seq}).encode())]
+    if status == 201:
+        headers.append((b"location", b"/api/v1/tasks/%d" % task["id"]))
+    return Answer(
+        status,
+        orjson.dumps(task, option=orjson.OPT_UTC_Z),
+        asking,
+        etag=task["version"],
+        headers=tuple(headers),
+        written_to=task["workspace_id"],
+    )
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
+
+
+# --- the statements ---------------------------------------------------------------------------------------------------
+
+_WHO = """
+    who AS MATERIALIZED (
+        SELECT token.id AS token_id, token.user_id, token.last_used_at
+        FROM tokens AS token JOIN users AS person ON person.id = token.user_id
+        WHERE token.hash = CAST(:hash AS bytea) AND token.scopes && '{write,admin}'
+          AND (token.expires_at IS NULL OR token.expires_at > CAST(:now AS timestamptz))
+          AND person.disabled_at IS NULL
+        FOR KEY SHARE OF token, person
+    )"""
+
+# What the person may write in, and how far its journal is.
+_WRITABLE = """
+        FROM who
+             JOIN members AS member ON member.user_id = who.user_id AND member.role IN ('editor', 'owner')
+             JOIN workspaces AS workspace ON workspace.id = member.workspace_id AND workspace.deleted_at IS NULL
+             JOIN workspace_counters AS counter ON counter.workspace_id = workspace.id"""
+
+_NUMBERED = """
+    numbered AS (
+        UPDATE workspace_counters AS counter SET seq = seen.seq + 1
+        FROM seen WHERE counter.workspace_id = seen.workspace_id AND counter.seq = seen.seq
+        RETURNING counter.seq, seen.workspace_id, seen.user_id, seen.thing_id
+    )"""
+
+_NOTED = """INSERT INTO changes
+            (workspace_id, seq, at, user_id, verb, entity, entity_id, version, before, after, request_id)
+        SELECT numbered.workspace_id, numbered.seq, CAST(:now AS timestamptz), numbered.user_id, CAST(:verb AS text),
+               'task', written.id, written.version, CAST(:before AS jsonb), {after}, CAST(:request_id AS uuid)
+        FROM numbered CROSS JOIN written"""
+
+_KNOWN_LATER = ("id", "workspace_id", "project_id", "position")
+_ASKING = ", ".join(f"who.{name}" for name in ASKER)
+
+_TYPES = {
+    "title": "text",
+    "description": "text",
+    "status": "text",
+    "priority": "smallint",
+    "start_date": "date",
+    "start_time": "time",
+    "start_timezone": "text",
+    "due_date": "date",
+    "due_time": "time",
+    "due_timezone": "text",
+    "due_at": "timestamptz",
+    "completed_at": "timestamptz",
+}
+"""The columns that these writes set from what was sent."""
+
+
+def _value(name: str) -> str:
+    return f"CAST(:{name} AS {_TYPES[name]})"
+
+
+_PROJECTS = {
+    "personal": "project.id = workspace.inbox_id AND workspace.personal_of = who.user_id",
+    "workspace": "project.id = workspace.inbox_id AND workspace.id = CAST(:workspace_id AS bigint)",
+    "project": "project.id = CAST(:project_id AS bigint) AND project.workspace_id = workspace.id "
+    "AND workspace.id = coalesce(CAST(:workspace_id AS bigint), workspace.id)",
+}
+"""Where a new task goes, by what names it."""
+
+
+def _where_to(item: TaskCreate) -> str:
+    if item.project_id is not None:
+        return "project"
+    return "personal" if item.workspace_id is None else "workspace"
+
+
+@cache
+def _create_statement(where_to: str) -> DirectStatement:
+    # The number of its own change is a key behind all others: see positions.numbered.
+    key = "chr(96 + length(CAST(numbered.seq AS text))) || CAST(numbered.seq AS text)"
+    answered = ", ".join(f"written.{name}" for name in _KNOWN_LATER)
+    after = (
+        "CAST(:after AS jsonb) || jsonb_build_object('project_id', written.project_id, "
+        "'position', written.position, 'created_by', written.created_by)"
+    )
+    return DirectStatement(
+        text(f"""
+    WITH {_WHO},
+    seen AS MATERIALIZED (
+        SELECT workspace.id AS workspace_id, who.user_id, project.id AS thing_id, counter.seq
+        {_WRITABLE}
+             JOIN projects AS project ON project.deleted_at IS NULL AND {_PROJECTS[where_to]}
+    ),
+    {_NUMBERED},
+    written AS (
+        INSERT INTO tasks (workspace_id, project_id, position, label_ids, uid, version, created_by, created_at,
+                           updated_at, search, {", ".join(_TYPES)})
+        SELECT numbered.workspace_id, numbered.thing_id,
+               -- NULL, which is refused, should the key not be the last.
+               CASE WHEN NOT EXISTS (
+                   SELECT FROM tasks AS other
+                   WHERE other.project_id = numbered.thing_id AND other.section_id IS NULL
+                     AND other.parent_id IS NULL AND other.position >= {key}
+               ) THEN {key} END,
+               '{{}}', CAST(:uid AS text), 1, numbered.user_id, CAST(:now AS timestamptz), CAST(:now AS timestamptz),
+               CAST(replace(CAST(:search AS text), '#', CAST(numbered.workspace_id AS text)) AS tsvector),
+               {", ".join(map(_value, _TYPES))}
+        FROM numbered
+        RETURNING id, version, workspace_id, project_id, position, created_by
+    ),
+    noted AS ({_NOTED.format(after=after)})
+    SELECT {answered}, numbered.seq, {_ASKING} FROM written CROSS JOIN numbered CROSS JOIN who
+    """)  # noqa: S608 - only our own words are put into it
+    )
+
+
+@cache
+def _read_statement() -> DirectStatement:
+    return DirectStatement(select(*rows.COLUMNS).where(Task.id == bindparam("id"), Task.deleted_at.is_(None)))
+
+
+@cache
+def _update_statement() -> DirectStatement:
+    return DirectStatement(
+        text(f"""
+    WITH {_WHO},
+    seen AS MATERIALIZED (
+        SELECT workspace.id AS workspace_id, who.user_id, task.id AS thing_id, counter.seq
+        {_WRITABLE}
+             JOIN tasks AS task ON task.workspace_id = workspace.id
+        WHERE task.id = CAST(:id AS bigint) AND task.version = CAST(:version AS integer) AND task.deleted_at IS NULL
+    ),
+    {_NUMBERED},
+    written AS (
+        UPDATE tasks AS task
+        SET {", ".join(f"{name} = {_value(name)}" for name in _TYPES)},
+            version = task.version + 1, updated_at = CAST(:now AS timestamptz),
+            search = coalesce(CAST(CAST(:search AS text) AS tsvector), task.search)
+        FROM numbered WHERE task.id = numbered.thing_id
+        RETURNING task.id, task.version
+    ),
+    noted AS ({_NOTED.format(after="CAST(:after AS jsonb)")})
+    SELECT numbered.seq, {_ASKING} FROM written CROSS JOIN numbered CROSS JOIN who
+    """)  # noqa: S608 - only our own words are put into it
+    )

@@ -1,0 +1,545 @@
+"""The express lane against the plain path, which is its specification: the same requests, by two people who have the
+same, one of them on a server whose lane is closed."""
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import URL, String, cast, func, select
+from tests.api.test_revocation import waiting
+from tests.people import Person
+from tests.statements import count_statements
+from tests.support.journals import changes_of, latest_seq, tasks_of
+from tests.support.plain import PLAIN
+from tests.support.problems import problem
+from tests.support.servers import running
+from tests.support.sharing import share
+
+from dutiful.api.express import ExpressLane
+from dutiful.database.session import Database, Writer
+from dutiful.models import Change, Role, Task
+from dutiful.settings import Settings
+from dutiful.tasks.schemas import TaskOut
+from dutiful.versions import ANY
+from dutiful.workspaces import service as workspaces
+from dutiful.workspaces.schemas import MemberPatch
+
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass
+class Pair:
+    """The same person twice, as far as anything can be the same."""
+
+    express: Person
+    plain: Person
+    database: Database
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[httpx.Response, httpx.Response]:
+        """Both answers, which say the same. Names in `{}` are attributes of the person."""
+        answers = []
+        for person in (self.express, self.plain):
+            content = None if body is None else json.dumps(body) if not isinstance(body, bytes) else body
+            filled = {**(JSON if body is not None else {}), **(headers or {})}
+            answers.append(
+                await person.request(
+                    method, _filled(path, person), content=_filled(content, person), headers=filled
+                )
+            )
+        express, plain = answers
+        assert express.status_code == plain.status_code, (express.text, plain.text)
+        assert await self.blurred(express, self.express) == await self.blurred(plain, self.plain)
+        return express, plain
+
+    async def blurred(self, response: httpx.Response, person: Person) -> Any:
+        """Without what no two answers share: ids count from each person's first, moments and secrets are one."""
+        text = response.text
+        content = json.loads(text) if text else None
+        tasks = await tasks_of(self.database, person.workspace_id)
+        names: Names = {
+            ("workspace_id", person.workspace_id): "workspace",
+            ("project_id", person.inbox_id): "inbox",
+            ("created_by", person.user_id): "user",
+            **{("id", task.id): f"task {number}" for number, task in enumerate(tasks)},
+        }
+        headers = {
+            name: value
+            for name, value in response.headers.items()
+            if name not in {"content-length", "x-request-id", "dutiful-cursor", "location"}
+        }
+        assert ("dutiful-cursor" in response.headers) == (
+            response.request.method != "GET" and response.is_success
+        )
+        return response.status_code, headers, _blur(content, names)
+
+    async def journals(self) -> list[list[Any]]:
+        """What is kept of it all."""
+        return [
+            [
+                (
+                    change.seq,
+                    change.user_id == person.user_id,
+                    change.verb,
+                    change.entity,
+                    change.version,
+                    _blur(change.before, {}),
+                    _blur(change.after, {}),
+                )
+                for change in await changes_of(self.database, person.workspace_id)
+                if change.entity == "task"
+            ]
+            for person in (self.express, self.plain)
+        ]
+
+
+def _filled(text: Any, person: Person) -> Any:
+    if not isinstance(text, str):
+        return text
+    for name in ("workspace_id", "inbox_id", "user_id"):
+        text = text.replace(f"{{{name}}}", str(getattr(person, name)))
+        text = text.replace(f'"<{name}>"', str(getattr(person, name)))
+    return text
+
+
+Names = dict[tuple[str, int], str]
+_IDS = {"id", "workspace_id", "project_id", "created_by"}
+# Of a position it counts only which comes first; the others are one's own.
+_OWN = {"position", "next_cursor", "request_id", "label_ids"}
+
+
+def _blur(value: Any, names: Names) -> Any:
+    match value:
+        case dict():
+            return {name: _blur_member(name, part, names) for name, part in value.items()}
+        case list():
+            return [_blur(part, names) for part in value]
+        case str() if re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", value):
+            return "a moment"
+        case str() if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value):
+            return "a uid"
+        case _:
+            return value
+
+
+def _blur_member(name: str, value: Any, names: Names) -> Any:
+    if name in _OWN:
+        return "*" if value else value
+    return names.get((name, value), "an id") if name in _IDS else _blur(value, names)
+
+
+@pytest.fixture
+async def pair(
+    ana: Person, bob: Person, settings: Settings, database_url: URL, database: Database
+) -> AsyncIterator[Pair]:
+    async with running(settings, database_url) as server:
+        server.app.state.direct_pool.is_usable = False
+        yield Pair(ana, server.serve(bob), database)
+
+
+@pytest.fixture
+def handed_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the lane did not answer itself."""
+    handed: list[str] = []
+    lane = ExpressLane.__call__
+
+    async def watched(self: ExpressLane, scope: Any, receive: Any, send: Any) -> None:
+        app = self.app
+
+        async def note(scope: Any, receive: Any, send: Any) -> None:
+            if scope["app"].state.direct_pool.is_usable:
+                handed.append(f"{scope['method']} {scope['path']}")
+            await app(scope, receive, send)
+
+        await lane(_Lane(note, self), scope, receive, send)
+
+    class _Lane(ExpressLane):
+        def __init__(self, app: Any, of: ExpressLane) -> None:
+            super().__init__(app)
+            self._routes = of._routes
+
+    monkeypatch.setattr(ExpressLane, "__call__", watched)
+    return handed
+
+
+# --- the same answers -------------------------------------------------------------------------------------------------
+
+BODIES: list[dict[str, Any]] = [
+    {"title": "Buy milk"},
+    {"title": "  trimmed  ", "description": '**two** lines\nof "text", ß, 日本語, 🎉 and \\ and a \' too'},
+    {"title": "x", "project_id": "<inbox_id>"},
+    {"title": "x", "workspace_id": "<workspace_id>"},
+    {"title": "x", "workspace_id": "<workspace_id>", "project_id": "<inbox_id>"},
+    {"title": "x", "priority": "urgent", "status": "done"},
+    {"title": "x", "status": "cancelled"},
+    {"title": "x", "due": {"date": "2026-12-01"}},
+    {"title": "x", "due": {"date": "2026-12-01", "time": "17:00"}, "start": {"date": "2026-11-30"}},
+    {"title": "x", "due": {"date": "2026-12-01", "time": "17:00:30", "timezone": "Europe/Berlin"}},
+    {"title": "x", "uid": "a name of its own"},
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+async def test_a_new_task_is_the_same(pair: Pair, handed_on: list[str], body: dict[str, Any]) -> None:
+    express, _ = await pair.ask("POST", "/tasks", body)
+    assert handed_on == []
+    assert express.status_code == 201
+    task = express.json()
+    assert list(task) == list(TaskOut.model_fields)
+    assert express.headers["location"] == f"/api/v1/tasks/{task['id']}"
+    mine, theirs = await pair.journals()
+    assert mine == theirs
+    (one,), (other,) = [await _words(pair.database, person) for person in (pair.express, pair.plain)]
+    assert one == other
+
+
+PATCHES: list[dict[str, Any]] = [
+    {"title": "Another"},
+    {"description": "searched anew"},
+    {"title": "Another", "description": ""},
+    {"priority": "low"},
+    {"status": "done"},
+    {"status": "cancelled", "priority": "high"},
+    {"due": {"date": "2027-01-01"}},
+    {"due": {"time": "09:30"}},
+    {"due": {"time": "09:30", "timezone": "America/New_York"}},
+    {"due": None},
+    {"start": {"date": "2026-11-01"}, "title": "Both"},
+]
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+@pytest.mark.parametrize("patch", PATCHES)
+async def test_a_change_is_the_same(
+    pair: Pair, handed_on: list[str], patch: dict[str, Any], method: str
+) -> None:
+    due = {"date": "2026-12-01", "time": "17:00", "timezone": "Europe/Berlin"}
+    await pair.ask("POST", "/tasks", {"title": "Buy milk", "description": "oat", "due": due})
+    for headers in ({"If-Match": '"1"'}, {}):
+        answers = [
+            await person.request(method, f"/tasks/{await _only(pair, person)}", json=patch, headers=headers)
+            for person in (pair.express, pair.plain)
+        ]
+        seen = [await pair.blurred(*each) for each in zip(answers, (pair.express, pair.plain), strict=True)]
+        assert seen[0] == seen[1]
+        assert answers[0].status_code == 200
+        # The second time there is nothing to change, and the plain path says so.
+        assert len(handed_on) == (0 if headers else 1)
+    mine, theirs = await pair.journals()
+    assert mine == theirs
+    assert len(mine) == 2
+    (one,), (other,) = [await _words(pair.database, person) for person in (pair.express, pair.plain)]
+    assert one == other
+
+
+async def test_completing_and_reopening_tell_the_same(pair: Pair, handed_on: list[str]) -> None:
+    await pair.ask("POST", "/tasks", {"title": "x"})
+    for status in ("done", "open", "cancelled", "done", "open"):
+        for person in (pair.express, pair.plain):
+            response = await person.patch(f"/tasks/{await _only(pair, person)}", {"status": status})
+            assert response.status_code == 200
+    assert handed_on == []
+    mine, theirs = await pair.journals()
+    assert mine == theirs
+    assert [change[2] for change in mine][-2:] == ["task.completed", "task.reopened"]
+
+
+LISTS = [
+    "/tasks",
+    "/tasks?limit=2",
+    "/tasks?workspace_id={workspace_id}",
+    "/tasks?project_id={inbox_id}&limit=3",
+    "/tasks?status=open&priority=high",
+    "/tasks?status=done&limit=1",
+    "/tasks?status=cancelled",
+    "/tasks?workspace_id=900000000000000000",
+]
+
+
+@pytest.mark.parametrize("path", LISTS)
+async def test_a_list_is_the_same_page_by_page(pair: Pair, handed_on: list[str], path: str) -> None:
+    for number in range(7):
+        due = {"date": "2026-12-01", "time": "17:00"} if number % 2 else None
+        priority = ["high", "none"][number % 3 == 0]
+        await pair.ask("POST", "/tasks", {"title": str(number), "due": due, "priority": priority})
+    await pair.ask("POST", "/tasks", {"title": "done", "status": "done"})
+    pages = [[await person.get(_filled(path, person))] for person in (pair.express, pair.plain)]
+    for person, seen in zip((pair.express, pair.plain), pages, strict=True):
+        while cursor := seen[-1].json()["next_cursor"]:
+            join = "&" if "?" in path else "?"
+            seen.append(await person.get(f"{_filled(path, person)}{join}cursor={cursor}"))
+    blurred = [
+        [await pair.blurred(page, person) for page in seen]
+        for person, seen in zip((pair.express, pair.plain), pages, strict=True)
+    ]
+    assert blurred[0] == blurred[1]
+    # Where there is nothing, the lane cannot tell whether somebody may not see it.
+    assert len(handed_on) == (0 if pages[0][0].json()["items"] else 1)
+    # A cursor of the one leads on in the other.
+    assert [page.json()["next_cursor"] is None for page in pages[0]] == [
+        page.json()["next_cursor"] is None for page in pages[1]
+    ]
+
+
+async def test_a_task_is_the_same(pair: Pair, handed_on: list[str]) -> None:
+    await pair.ask("POST", "/tasks", BODIES[1])
+    answers = [
+        await person.get(f"/tasks/{await _only(pair, person)}") for person in (pair.express, pair.plain)
+    ]
+    seen = [await pair.blurred(*each) for each in zip(answers, (pair.express, pair.plain), strict=True)]
+    assert seen[0] == seen[1]
+    assert handed_on == []
+
+
+async def test_at_random_nothing_tells_them_apart(pair: Pair) -> None:
+    dice = random.Random(5)  # noqa: S311 - no secret
+    known: list[tuple[int, int]] = []
+    for _ in range(120):
+        if not known or dice.random() < 0.3:
+            express, plain = await pair.ask("POST", "/tasks", _any_body(dice, dice.choice(BODIES)))
+            if express.is_success:
+                known.append((express.json()["id"], plain.json()["id"]))
+            continue
+        ids = dice.choice(known)
+        method = dice.choice(["PATCH", "PATCH", "PUT", "GET", "DELETE"])
+        body = _any_body(dice, dice.choice(PATCHES)) if method in {"PATCH", "PUT"} else None
+        headers = (
+            {"If-Match": dice.choice(['"1"', '"2"', '"3"', "*", 'W/"1"'])} if dice.random() < 0.4 else {}
+        )
+        answers = [
+            await person.request(method, f"/tasks/{task_id}", json=body, headers=headers)
+            for person, task_id in zip((pair.express, pair.plain), ids, strict=True)
+        ]
+        seen = [await pair.blurred(*each) for each in zip(answers, (pair.express, pair.plain), strict=True)]
+        assert seen[0] == seen[1], (method, body, headers)
+    mine, theirs = await pair.journals()
+    assert mine == theirs
+
+
+def _any_body(dice: random.Random, body: dict[str, Any]) -> dict[str, Any]:
+    """Sometimes with something that is refused, or that the lane does not know."""
+    odd: list[dict[str, Any]] = [
+        {"title": ""},
+        {"no_field": 1},
+        {"labels_add": ["one"]},
+        {"parent_id": 2**62},
+        {"title": "a\0b"},
+        {"project_id": 2**62},
+        {"priority": None},
+        {"due": {"date": "2026-13-01"}},
+        {"due": {"time": "25:00"}},
+    ]
+    more = dice.choice(odd) if dice.random() < 0.6 else {}
+    return body | more
+
+
+REFUSED: list[tuple[str, str, Any, dict[str, str]]] = [
+    ("GET", "/tasks/9000000000000000000", None, {}),
+    ("GET", "/tasks/0", None, {}),
+    ("GET", "/tasks/1?fields=id", None, {}),
+    ("GET", "/tasks?limit=0", None, {}),
+    ("GET", "/tasks?limit=1000", None, {}),
+    ("GET", "/tasks?limit=5&limit=6", None, {}),
+    ("GET", "/tasks?cursor=x", None, {}),
+    ("GET", "/tasks?statsu=open", None, {}),
+    ("GET", "/tasks", None, {"Authorization": "Bearer dtf_unknown"}),
+    ("GET", "/tasks", None, {"Authorization": "Basic eA=="}),
+    ("POST", "/tasks", {}, {}),
+    ("POST", "/tasks", {"title": "x", "workspace_id": 2**62}, {}),
+    ("POST", "/tasks", {"title": "x", "project_id": 2**62}, {}),
+    ("POST", "/tasks", {"title": "x"}, {"Authorization": "Bearer dtf_unknown"}),
+    ("POST", "/tasks", {"title": "x"}, {"Content-Type": "text/plain"}),
+    ("POST", "/tasks?x=1", {"title": "x"}, {}),
+    ("POST", "/tasks", b'{"title": "x"', {}),
+    ("POST", "/tasks", b'{"title": NaN}', {}),
+    ("POST", "/tasks", b'\xff{"title": "x"}', {}),
+    ("POST", "/tasks", b'{"title": "\\ud800"}', {}),
+    ("PATCH", "/tasks/9000000000000000000", {"title": "x"}, {}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "headers"), REFUSED)
+async def test_what_is_refused_is_refused_in_the_same_words(
+    pair: Pair, method: str, path: str, body: Any, headers: dict[str, str]
+) -> None:
+    answers = await pair.ask(method, path, body, headers)
+    assert 400 <= answers[0].status_code < 500
+    assert await tasks_of(pair.database, pair.express.workspace_id) == []
+
+
+async def test_a_taken_uid_is_refused_in_the_same_words(pair: Pair) -> None:
+    for status in (201, 409):
+        express, _ = await pair.ask("POST", "/tasks", {"title": "x", "uid": "mine"})
+        assert express.status_code == status
+    mine, theirs = await pair.journals()
+    assert mine == theirs
+
+
+async def _only(pair: Pair, person: Person) -> int:
+    (task,) = await tasks_of(pair.database, person.workspace_id)
+    return task.id
+
+
+async def _words(database: Database, person: Person) -> list[str]:
+    """Of each task, as search finds them."""
+    async with database.read() as session:
+        words = cast(Task.__table__.c.search, String)
+        plain = func.replace(words, f"'{person.workspace_id}:", "'")
+        statement = select(plain).where(Task.workspace_id == person.workspace_id).order_by(Task.id)
+        return list(await session.scalars(statement))
+
+
+# --- what it is for ---------------------------------------------------------------------------------------------------
+
+
+async def test_each_takes_one_statement_and_a_change_two(ana: Person, database: Database) -> None:
+    task = await ana.make("/tasks", title="x")  # the token's use is noted
+    asks: list[tuple[Callable[[], Awaitable[httpx.Response]], int]] = [
+        (lambda: ana.post("/tasks", {"title": "y"}), 1),
+        (lambda: ana.patch(f"/tasks/{task['id']}", {"priority": "low"}, headers={"If-Match": '"1"'}), 2),
+        (lambda: ana.get(f"/tasks/{task['id']}"), 1),
+        (lambda: ana.get("/tasks"), 1),
+    ]
+    for ask, count in asks:
+        with count_statements(database) as statements:
+            assert (await ask()).is_success
+        assert len(statements) == count
+
+
+# --- under others' feet -----------------------------------------------------------------------------------------------
+
+
+async def test_many_at_once_get_keys_and_numbers_of_their_own(ana: Person, database: Database) -> None:
+    async with asyncio.timeout(30):
+        made = await asyncio.gather(
+            *(ana.post("/tasks", {"title": str(n), **(PLAIN if n % 5 == 0 else {})}) for n in range(40))
+        )
+    assert [response.status_code for response in made] == [201] * 40
+    tasks = await tasks_of(database, ana.workspace_id)
+    in_order_of_commit = [
+        change.entity_id
+        for change in await changes_of(database, ana.workspace_id)
+        if change.verb == "task.created"
+    ]
+    assert [task.id for task in sorted(tasks, key=lambda task: task.position)] == in_order_of_commit
+    seqs = [change.seq for change in await changes_of(database, ana.workspace_id)]
+    assert seqs == list(range(1, len(seqs) + 1))
+
+
+async def test_of_twenty_with_one_etag_one_wins(ana: Person, database: Database) -> None:
+    task = await ana.make("/tasks", title="x")
+    answers = await asyncio.gather(
+        *(
+            ana.patch(f"/tasks/{task['id']}", {"title": f"title {n}"}, headers={"If-Match": '"1"'})
+            for n in range(20)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 19
+    assert (await ana.get(f"/tasks/{task['id']}")).json()["version"] == 2
+
+
+async def test_ten_who_add_up_lose_nothing(ana: Person) -> None:
+    task = await ana.make("/tasks", title="0")
+
+    async def add() -> None:
+        done = 0
+        while done < 5:
+            seen = (await ana.get(f"/tasks/{task['id']}")).json()
+            title = str(int(seen["title"]) + 1)
+            tag = {"If-Match": f'"{seen["version"]}"'}
+            answer = await ana.patch(f"/tasks/{task['id']}", {"title": title}, headers=tag)
+            done += answer.status_code == 200
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(add() for _ in range(10)))
+    assert (await ana.get(f"/tasks/{task['id']}")).json()["title"] == "50"
+
+
+@pytest.mark.parametrize("what", ["create", "update"])
+async def test_rights_are_those_there_are_when_the_lock_is_given(
+    ana: Person, bob: Person, database: Database, what: str
+) -> None:
+    """Bob waits for the workspace while his role in it is lowered."""
+    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+    task = await ana.make("/tasks", title="x", workspace_id=shared.id)
+    seq = await latest_seq(database, shared.id)
+
+    begun, done = asyncio.Event(), asyncio.Event()
+
+    async def lower(session: Writer) -> None:
+        lower = MemberPatch(role=Role.VIEWER)
+        await workspaces.update_member(session, ana.actor(), shared.id, bob.user_id, lower, ANY)
+        begun.set()
+        await done.wait()
+
+    lowering = asyncio.create_task(database.write(lower))
+    await begun.wait()
+    if what == "create":
+        writing = asyncio.create_task(bob.post("/tasks", {"title": "y", "workspace_id": shared.id}))
+    else:
+        writing = asyncio.create_task(bob.patch(f"/tasks/{task['id']}", {"title": "y"}))
+    await waiting(database, 1)
+    done.set()
+    await lowering
+    problem(await writing, 403)
+    assert await latest_seq(database, shared.id) == seq + 1
+
+
+async def test_what_a_patch_is_based_on_is_looked_at_under_the_lock(ana: Person, database: Database) -> None:
+    """Two changes of one task at once, neither with If-Match: both are there afterwards."""
+    task = await ana.make("/tasks", title="x")
+    for n in range(10):
+        answers = await asyncio.gather(
+            ana.patch(f"/tasks/{task['id']}", {"title": f"title {n}"}),
+            ana.patch(f"/tasks/{task['id']}", {"description": f"description {n}"}),
+            ana.patch(f"/tasks/{task['id']}", {"priority": ["low", "high"][n % 2]}),
+        )
+        assert [answer.status_code for answer in answers] == [200] * 3
+        seen = (await ana.get(f"/tasks/{task['id']}")).json()
+        assert (seen["title"], seen["description"], seen["priority"]) == (
+            f"title {n}",
+            f"description {n}",
+            ["low", "high"][n % 2],
+        )
+
+
+async def test_a_new_task_comes_last_whatever_was_moved_before(ana: Person, database: Database) -> None:
+    dice = random.Random(8)  # noqa: S311 - no secret
+    tasks = [await ana.make("/tasks", title=str(n), **dice.choice([PLAIN, {}])) for n in range(4)]
+    for n in range(60):
+        one, other = dice.sample(tasks, 2)
+        where = dice.choice(["after", "before"])
+        assert (await ana.post(f"/tasks/{one['id']}/move", {where: other["id"]})).status_code == 200
+        if n % 3 == 0:
+            made = await ana.make("/tasks", title="new", **dice.choice([PLAIN, {}]))
+            tasks.append(made)
+            assert (await ana.all("/tasks", sort="position"))[-1]["id"] == made["id"]
+
+
+async def test_a_streaming_reader_hears_of_it(ana: Person, database: Database) -> None:
+    heard: list[Any] = []
+    database.on_commit.append(heard.append)
+    try:
+        task = await ana.make("/tasks", title="x")
+        await ana.patch(f"/tasks/{task['id']}", {"title": "y"})
+    finally:
+        database.on_commit.remove(heard.append)
+    assert heard.count({ana.workspace_id: 1}) == 2
+
+
+async def test_changes_of_the_lane_can_be_undone(ana: Person, database: Database) -> None:
+    task = await ana.make("/tasks", title="x", due={"date": "2026-12-01", "time": "17:00"})
+    await ana.patch(f"/tasks/{task['id']}", {"title": "y", "status": "done", "due": None})
+    changes = await changes_of(database, ana.workspace_id)
+    assert isinstance(changes[-1], Change)
+    undone = await ana.post(f"/changes/{changes[-1].id}/undo")
+    assert undone.status_code == 200, undone.text
+    seen = (await ana.get(f"/tasks/{task['id']}")).json()
+    assert {**seen, "version": 0, "updated_at": ""} == {**task, "version": 0, "updated_at": ""}
