@@ -12,7 +12,7 @@ from tests.support.signing_in import give_password, make_admin, sign_in, signed_
 from dutiful.access import Actor
 from dutiful.accounts import administration
 from dutiful.database.session import Database, Rollback, Writer
-from dutiful.errors import Conflict
+from dutiful.errors import Conflict, Forbidden
 from dutiful.models import User
 
 
@@ -189,6 +189,17 @@ async def test_a_right_that_was_taken_meanwhile_is_gone(
     stale = Actor(bob.user_id, "UTC", is_admin=True, personal_workspace_id=0, inbox_id=0)
     with pytest.raises(Exception, match="Only an administrator"):
         await administration.stop(database, stale, admin.user_id)
+
+
+async def test_who_was_disabled_meanwhile_disables_nobody(
+    admin: Person, bob: Person, ana: Person, database: Database
+) -> None:
+    await make_admin(database, bob)
+    assert (await admin.post(f"/users/{bob.user_id}/disable")).status_code == 200
+    stale = Actor(bob.user_id, "UTC", is_admin=True, personal_workspace_id=0, inbox_id=0)
+    with pytest.raises(Forbidden):
+        await administration.stop(database, stale, ana.user_id)
+    assert (await ana.get("/users/me")).status_code == 200
 
 
 async def test_nobody_makes_themselves_more(eve: Person, database: Database) -> None:

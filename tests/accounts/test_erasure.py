@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import func, select
 from tests.accounts.test_sign_in import holds
 from tests.api.test_replaying_the_journal import replay, state_of_tables
+from tests.api.test_revocation import waiting
 from tests.conftest import MakePerson
 from tests.people import Person
 from tests.sharing import account_events, share
@@ -14,14 +15,19 @@ from tests.support.signing_in import (
     ANOTHER,
     PASSWORD,
     give_password,
+    make_admin,
     new_address,
     sign_in,
     signed_in,
     visitor_at,
 )
 
-from dutiful.database.session import Database
-from dutiful.models import Change, Invitation, Task, Token, User, Workspace
+from dutiful.accounts import administration
+from dutiful.database.session import Database, Writer
+from dutiful.models import Change, Invitation, Role, Task, Token, User, Workspace
+from dutiful.versions import ANY
+from dutiful.workspaces import service as workspaces
+from dutiful.workspaces.schemas import MemberPatch
 
 
 @pytest.fixture
@@ -150,3 +156,65 @@ async def test_the_address_of_an_erased_person_may_be_used_again(zoe: Person, ad
     assert (await admin.delete(f"/users/{zoe.user_id}")).status_code == 204
     made = await admin.make("/users", email=zoe.email)
     assert made["id"] != zoe.user_id
+
+
+async def test_of_two_administrators_who_erase_each_other_one_does(
+    zoe: Person, admin: Person, database: Database
+) -> None:
+    await make_admin(database, zoe)
+    locked, both_wait = asyncio.Event(), asyncio.Event()
+
+    async def hold(session: Writer) -> None:
+        await administration.keep_an_admin(session, 0)
+        locked.set()
+        await both_wait.wait()
+
+    holding = asyncio.create_task(database.write(hold))
+    await locked.wait()
+    erasing = [
+        asyncio.create_task(admin.delete(f"/users/{zoe.user_id}")),
+        asyncio.create_task(zoe.delete(f"/users/{admin.user_id}")),
+    ]
+    await waiting(database, 2)
+    both_wait.set()
+    await holding
+    answers = {(await each).status_code: person for each, person in zip(erasing, (admin, zoe), strict=True)}
+    assert sorted(answers) == [204, 401]
+    assert (await answers[204].get("/users/me")).status_code == 200
+    shown = (await answers[204].get(f"/users/{answers[401].user_id}")).json()
+    assert shown["erased_at"] is not None
+
+
+@pytest.mark.parametrize("by", ["administrator", "oneself"])
+async def test_who_is_not_erased_after_all_has_their_tokens_back(
+    zoe: Person, ana: Person, admin: Person, database: Database, by: str
+) -> None:
+    """Their tokens were stopped when nothing stood in the way yet."""
+    workspace_id = await share(zoe, ana, name="Choir", role="owner")
+    short = await zoe.make("/tokens", name="short", expires_at="2099-01-01T00:00:00Z")
+    phone = zoe.with_token(short["token"])
+    demoted, commit = asyncio.Event(), asyncio.Event()
+
+    async def demote(session: Writer) -> None:
+        viewer = MemberPatch(role=Role.VIEWER)
+        await workspaces.update_member(session, zoe.actor(), workspace_id, ana.user_id, viewer, ANY)
+        demoted.set()
+        await commit.wait()
+
+    demoting = asyncio.create_task(database.write(demote))
+    await demoted.wait()
+    erasure = (
+        admin.delete(f"/users/{zoe.user_id}")
+        if by == "administrator"
+        else zoe.request("DELETE", "/users/me", json={"password": PASSWORD})
+    )
+    erasing = asyncio.create_task(erasure)
+    await waiting(database, 1)
+    problem(await phone.get("/users/me"), 401)
+    commit.set()
+    await demoting
+    problem(await erasing, 409, "last_owner")
+    for person in (zoe, phone):
+        assert (await person.get("/users/me")).status_code == 200
+    expiries = {token["name"]: token["expires_at"] for token in await zoe.all("/tokens")}
+    assert expiries == {"tests": None, "short": "2099-01-01T00:00:00Z"}

@@ -3,14 +3,16 @@
 import asyncio
 
 import pytest
-from sqlalchemy import URL, select
+from sqlalchemy import URL, delete, select
 from tests.people import Person
 from tests.support.journals import changes_of, count_keys, latest_seq, titles_of
 from tests.support.problems import problem
 from tests.support.servers import running
 from tests.support.sharing import add_member, remove_member, share
+from tests.support.signing_in import make_admin
 
-from dutiful.database.session import Database, Writer
+from dutiful.api import idempotency
+from dutiful.database.session import Database, Reader, Writer
 from dutiful.models import IdempotencyKey, Role
 from dutiful.settings import Settings
 
@@ -79,6 +81,44 @@ async def test_another_request_under_the_same_key_is_refused(
     assert await titles_of(database, ana.workspace_id) == ["x"]
     again = await ana.request("POST", "/tasks", content=b'{"title": "x"}', headers=KEY | json)
     assert again.content == first.content
+
+
+async def test_of_another_request_under_the_key_not_even_what_goes_ahead_is_done(
+    ana: Person, bob: Person, database: Database
+) -> None:
+    """Some routes commit something before their transaction, and so before the key is claimed."""
+    await make_admin(database, ana)
+    assert (await ana.post("/labels", {"name": "x"}, headers=KEY)).status_code == 201
+    for method, path in (
+        ("POST", f"/users/{bob.user_id}/disable"),
+        ("DELETE", f"/users/{bob.user_id}"),
+    ):
+        problem(await ana.request(method, path, headers=KEY), 422, "invalid")
+        assert (await bob.get("/users/me")).status_code == 200
+
+
+async def test_a_key_that_goes_away_between_two_looks_is_to_be_repeated(
+    ana: Person, bob: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_admin(database, ana)
+    path = f"/users/{bob.user_id}/disable"
+    assert (await ana.post(path, headers=KEY)).status_code == 200
+    assert (await ana.post(f"/users/{bob.user_id}/enable")).status_code == 200
+    look = idempotency.is_claimed
+
+    async def look_and_purge(session: Reader, claim: idempotency.Claim) -> bool:
+        found = await look(session, claim)
+        theirs = IdempotencyKey.user_id == ana.user_id
+        await database.run_aside(delete(IdempotencyKey).where(theirs))
+        return found
+
+    monkeypatch.setattr(idempotency, "is_claimed", look_and_purge)
+    refused = await ana.post(path, headers=KEY)
+    problem(refused, 409, "in_progress")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert (await bob.get("/users/me")).status_code == 200
+    assert (await ana.post(path, headers=KEY)).status_code == 200
+    assert (await bob.get("/users/me")).status_code == 401
 
 
 async def test_if_match_belongs_to_the_request(ana: Person) -> None:

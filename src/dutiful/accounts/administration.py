@@ -180,8 +180,8 @@ async def get_for_write(session: Writer, user_id: int) -> User:
 
 async def require_still_admin(session: Writer, actor: Actor) -> None:
     """Another administrator may have taken the right away since the token was read; from here on they wait."""
-    is_admin = select(User.is_admin).where(User.id == actor.user_id).with_for_update(read=True)
-    if not await session.scalar(is_admin):
+    still = select(User.id).where(User.id == actor.user_id, User.is_admin, User.disabled_at.is_(None))
+    if await session.scalar(still.with_for_update(read=True)) is None:
         raise not_an_administrator()
 
 

@@ -3,8 +3,9 @@
 The row stays behind without anything that tells who it was, because journals and tasks name its id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import orjson
 from sqlalchemy import delete, func, select, text
@@ -13,7 +14,7 @@ from sqlalchemy.orm import aliased
 from dutiful import access, clock
 from dutiful.access import Actor
 from dutiful.accounts import administration, throttling
-from dutiful.accounts.authentication import stopping
+from dutiful.accounts.authentication import not_valid, stopping, usable_tokens
 from dutiful.changes import account_log, journal
 from dutiful.database.session import Database, Reader, Writer, run_before_commit
 from dutiful.errors import Conflict
@@ -54,17 +55,65 @@ class Place:
         return self.is_personal or self.others == 0
 
 
-async def prepare(database: Database, user_id: int, *, keep_token_id: int | None = None) -> None:
-    """Refuses what must be settled first, then stops the person's tokens, on its own. `keep_token_id`: the one that the request itself came with."""
-    theirs = (Token.user_id == user_id) & (Token.id != (keep_token_id or 0))
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Tokens, and when they would have expired."""
 
-    async def work(session: Writer) -> None:
-        # Whoever is not erased after all must keep their tokens.
+    expiries: Mapping[int, datetime | None]
+    at: datetime
+
+
+async def prepare(database: Database, actor: Actor | None, user_id: int) -> Stopped | None:
+    """Refuses what must be settled first, then stops the person's tokens, on its own; but the one that they ask with
+    themselves. Whoever is not erased after all must have them back (`give_back`)."""
+
+    async def work(session: Writer) -> Stopped | None:
         await administration.keep_an_admin(session, user_id)
+        if actor is not None:
+            await _require_still_able(session, actor, user_id)
         _refuse_to_orphan(await _places(session, user_id))
-        await session.execute(stopping(theirs))
+        return await _stop(session, user_id, keep=None if actor is None else actor.token_id)
 
-    await database.write(work)
+    return await database.write(work)
+
+
+async def give_back(database: Database, stopped: Stopped | None) -> None:
+    """Those that are still there: the erasure, if it happened, has deleted them."""
+    if stopped is not None:
+        values = {
+            "ids": list(stopped.expiries),
+            "expiries": list(stopped.expiries.values()),
+            "at": stopped.at,
+        }
+        await database.run_aside(_GIVE_BACK.bindparams(**values))
+
+
+async def _require_still_able(session: Writer, actor: Actor, user_id: int) -> None:
+    """Two administrators who erase each other come here one after the other, and the second has been stopped by then:
+    or each would lose their tokens, and neither be erased."""
+    if actor.token_id not in await usable_tokens(session, [actor.token_id or 0]):
+        raise not_valid()
+    if user_id != actor.user_id:
+        await administration.require_still_admin(session, actor)
+
+
+async def _stop(session: Writer, user_id: int, *, keep: int | None) -> Stopped | None:
+    theirs = select(Token.id, Token.expires_at).where(Token.user_id == user_id, Token.id != (keep or 0))
+    expiries = dict((await session.execute(theirs.with_for_update(key_share=True))).all())
+    stopped = stopping(Token.id.in_(expiries)).returning(Token.id, Token.expires_at)
+    now_expired = dict((await session.execute(stopped)).all())
+    at = next(iter(now_expired.values()), None)
+    return None if at is None else Stopped({token_id: expiries[token_id] for token_id in now_expired}, at)
+
+
+async def erase_at_once(database: Database, user_id: int) -> None:
+    """For the command line."""
+    stopped = await prepare(database, None, user_id)
+    try:
+        await database.write(lambda session: erase(session, None, user_id))
+    except Exception:
+        await give_back(database, stopped)
+        raise
 
 
 async def erase_other(session: Writer, actor: Actor, user_id: int) -> None:
@@ -77,7 +126,7 @@ async def erase_other(session: Writer, actor: Actor, user_id: int) -> None:
 
 
 async def erase(session: Writer, actor: Actor | None, user_id: int) -> None:
-    """`actor` is None for the command line."""
+    """After `prepare`. `actor` is None for the command line."""
     await administration.keep_an_admin(session, user_id)
     user = await administration.wait_for_writes(session, user_id)
     if user.erased_at is not None:
@@ -230,4 +279,10 @@ _KEEP_IDS_OF_EVENTS = text("""
 _FORGET_KEPT_ANSWERS = text("""
     UPDATE idempotency_keys SET body = NULL
     WHERE EXISTS (SELECT 1 FROM unnest(CAST(:shown AS bytea[])) AS shown WHERE position(shown IN body) > 0)
+""")
+
+_GIVE_BACK = text("""
+    UPDATE tokens SET expires_at = was.expires_at
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:expiries AS timestamptz[])) AS was (id, expires_at)
+    WHERE tokens.id = was.id AND tokens.expires_at = :at
 """)

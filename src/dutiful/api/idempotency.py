@@ -80,18 +80,22 @@ async def take(session: Writer, claim: Claim, request: Request) -> Response | No
     except DBAPIError as error:
         if not is_lock_timeout(error):
             raise
-        raise Conflict(
-            "A request with this Idempotency-Key is still running. Repeat this one in a moment.",
-            code="in_progress",
-            retry_after=1,
-        ) from error
+        raise _come_back("A request with this Idempotency-Key is still running.") from error
     return None if claimed is not None else await _replay(session, claim, request)
 
 
-async def is_kept(session: Reader, claim: Claim) -> bool:
-    """Whether this very request was answered before."""
-    same = select(IdempotencyKey.key).where(*_is(claim), IdempotencyKey.fingerprint == claim.fingerprint)
-    return await session.scalar(same) is not None
+def no_longer_claimed() -> Conflict:
+    """What was kept for the key went away between two looks at it."""
+    return _come_back("What was done under this Idempotency-Key has just ended.")
+
+
+def _come_back(why: str) -> Conflict:
+    return Conflict(f"{why} Repeat this request in a moment.", code="in_progress", retry_after=1)
+
+
+async def is_claimed(session: Reader, claim: Claim) -> bool:
+    """Whether the key was used before, be it for another request."""
+    return await session.scalar(select(IdempotencyKey.key).where(*_is(claim))) is not None
 
 
 async def store(

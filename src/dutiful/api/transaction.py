@@ -7,12 +7,14 @@ transaction, one round trip a statement.
 """
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 
 from dutiful.access import Actor
@@ -34,6 +36,8 @@ from dutiful.errors import Unavailable
 from dutiful.settings import Settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+log = logging.getLogger(__name__)
 
 Session = TypeVar("Session", Reader, Writer)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -59,6 +63,11 @@ async def _prepare_nothing(_: Request) -> None:
     return None
 
 
+def if_refused(request: Request, take_back: Callable[[], Awaitable[None]]) -> None:
+    """For what a `prepared_by` function had to commit: takes it back should the request come to nothing."""
+    request.state.take_back = take_back
+
+
 class TransactionRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         inner = super().get_route_handler()
@@ -81,9 +90,15 @@ class TransactionRoute(APIRoute):
                     request.state.prepared = await _prepare(request, prepare)
                     response = await run(request, inner)
             except TimeoutError as error:
+                await _take_back(request)
                 if not deadline.expired():
                     raise
                 raise _given_up(request) from error
+            except Exception:
+                await _take_back(request)
+                raise
+            if response.status_code >= 400:
+                await _take_back(request)
             if request.state.actor is not None:
                 await note_use(_database(request), request.state.actor)
             return response
@@ -100,16 +115,28 @@ def _given_up(request: Request) -> Unavailable:
     )
 
 
+async def _take_back(request: Request) -> None:
+    take_back: Callable[[], Awaitable[None]] | None = getattr(request.state, "take_back", None)
+    if take_back is not None:
+        try:
+            await take_back()
+        except (SQLAlchemyError, OSError):
+            log.exception("what was prepared for a refused request could not be taken back")
+
+
+_ALREADY_CLAIMED = object()
+
+
 async def _prepare(request: Request, prepare: Prepare) -> object:
-    """A repeated request is answered from what is kept: there is nothing to prepare, and a password that it changed
-    would no longer be right."""
+    """Nothing for a key that was used before: its request is answered from what is kept, where a password that it
+    changed would no longer be right, and any other is refused, whose work must not have been begun."""
     if prepare is not _prepare_nothing and idempotency.HEADER in request.headers:
         request.state.actor = await find_actor(request)
         claim = await idempotency.claim_of(request)
         if claim is not None and await _database(request).run_read(
-            lambda session: idempotency.is_kept(session, claim)
+            lambda session: idempotency.is_claimed(session, claim)
         ):
-            return None
+            return _ALREADY_CLAIMED
     return await prepare(request)
 
 
@@ -133,6 +160,8 @@ async def _write(request: Request, inner: Handler) -> Response:
         claim = await idempotency.claim_of(request)
         if claim is not None and (answer := await idempotency.take(session, claim, request)) is not None:
             raise Rollback(answer)
+        if request.state.prepared is _ALREADY_CLAIMED:
+            raise idempotency.no_longer_claimed()
         response = await inner(request)
         if response.status_code >= 400:
             raise Rollback(response)

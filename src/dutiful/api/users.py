@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from dutiful.access import Actor
 from dutiful.accounts import administration, confirmation, erasure, queries, service, sign_up
 from dutiful.accounts.administration import Account
 from dutiful.accounts.confirmation import Confirmation
@@ -35,7 +36,7 @@ from dutiful.api.deps import (
 from dutiful.api.headers import created, tagged
 from dutiful.api.idempotency import shows_secret
 from dutiful.api.preparing import admin_scoped_actor, body_of, id_of, revealed
-from dutiful.api.transaction import TransactionRoute, prepared_by
+from dutiful.api.transaction import TransactionRoute, if_refused, prepared_by
 from dutiful.models import User
 from dutiful.vocabulary import IdParameter, Page
 
@@ -63,8 +64,14 @@ async def _prepare_goodbye(request: Request) -> Confirmation | None:
     password = revealed(body.password)
     shown = await confirmation.confirm(get_database(request), actor, password, "erasure")
     if shown.is_right:
-        await erasure.prepare(get_database(request), actor.user_id, keep_token_id=actor.token_id)
+        await _stop_tokens(request, actor, actor.user_id)
     return shown
+
+
+async def _stop_tokens(request: Request, actor: Actor, user_id: int) -> None:
+    database = get_database(request)
+    stopped = await erasure.prepare(database, actor, user_id)
+    if_refused(request, lambda: erasure.give_back(database, stopped))
 
 
 @router.delete("/users/me", status_code=204, responses={429: {}})
@@ -177,7 +184,7 @@ async def give_password_reset(
 async def _prepare_erasure(request: Request) -> None:
     user_id, actor = id_of(request, "user_id"), await admin_scoped_actor(request)
     if user_id is not None and actor is not None and actor.is_admin and user_id != actor.user_id:
-        await erasure.prepare(get_database(request), user_id)
+        await _stop_tokens(request, actor, user_id)
 
 
 @router.delete("/users/{user_id}", status_code=204)

@@ -222,8 +222,7 @@ def erase_user(
 
     async def work(database: Database) -> None:
         user = await _find(database, email)
-        await erasure.prepare(database, user.id)
-        await database.write(lambda session: erasure.erase(session, None, user.id))
+        await erasure.erase_at_once(database, user.id)
 
     with_database(work)
     note(f"{email} is erased.")
