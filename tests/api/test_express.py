@@ -200,6 +200,40 @@ async def test_a_new_task_is_the_same(pair: Pair, handed_on: list[str], body: di
     assert one == other
 
 
+async def test_a_batch_is_the_same(pair: Pair, handed_on: list[str]) -> None:
+    await pair.ask("POST", "/tasks", {"title": "there before"})
+    bodies = [body for body in BODIES if not body.keys() & {"workspace_id", "project_id"}]
+    express, _ = await pair.ask("POST", "/tasks/batch", bodies)
+    assert (express.status_code, express.json()["created"]) == (201, len(bodies))
+    await pair.ask("POST", "/tasks", {"title": "after"})
+    assert handed_on == []
+    mine, theirs = await pair.journals()
+    assert mine == theirs
+    one, other = [await _words(pair.database, person) for person in (pair.express, pair.plain)]
+    assert one == other
+    in_order = await pair.express.all("/tasks", sort="position")
+    assert [task["id"] for task in in_order] == sorted(task["id"] for task in in_order)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [{"title": "x", "workspace_id": "<workspace_id>"}],
+        [{"title": "x", "labels_add": ["one"]}],
+        [{"title": ""}],
+        [{"title": "x", "uid": "twice"}, {"title": "y", "uid": "twice"}],
+        [{"title": "x"}] * 1000,
+    ],
+)
+async def test_a_batch_that_the_lane_does_not_know_is_answered_the_same(
+    pair: Pair, handed_on: list[str], more: list[dict[str, Any]]
+) -> None:
+    await pair.ask("POST", "/tasks/batch", [{"title": "first"}, *more])
+    assert len(handed_on) == 1
+    mine, theirs = await pair.journals()
+    assert mine == theirs
+
+
 PATCHES: list[dict[str, Any]] = [
     {"title": "Another"},
     {"description": "searched anew"},
@@ -406,6 +440,7 @@ async def test_each_takes_one_statement_and_a_change_two(ana: Person, database: 
         (lambda: ana.patch(f"/tasks/{task['id']}", {"priority": "low"}, headers={"If-Match": '"1"'}), 2),
         (lambda: ana.get(f"/tasks/{task['id']}"), 1),
         (lambda: ana.get("/tasks"), 1),
+        (lambda: ana.post("/tasks/batch", [{"title": str(n)} for n in range(1000)]), 1),
     ]
     for ask, count in asks:
         with count_statements(database) as statements:

@@ -160,8 +160,8 @@ def test_a_housekeeper_who_is_behind(database: str, monkeypatch: pytest.MonkeyPa
 @pytest.mark.usefixtures("database")
 def test_more_connections_than_the_database_takes(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setenv("DUTIFUL_WORKERS", "64")
-    # 64 times a pool of 10, 2 beyond it, 3 for the wake-ups of streams, 1 for commits of their own; 5 for others.
-    assert has(examined(capsys)[1]["problem"], "this server may want 1029.")
+    # 64 times two pools of 10, 2 beyond them, 3 for the wake-ups of streams, 1 for commits of their own; 5 for others.
+    assert has(examined(capsys)[1]["problem"], "this server may want 1669.")
 
 
 def test_a_locale_that_knows_few_letters_is_said_to_matter_for_names_and_addresses(

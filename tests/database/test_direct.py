@@ -122,6 +122,17 @@ async def test_a_table_that_changed_its_form_is_read_anew(pool: DirectPool) -> N
         await pool.fetch(drop, {})
 
 
+@pytest.mark.parametrize(("size", "is_usable"), [("100", True), ("0", False)])
+async def test_who_says_how_much_is_kept_is_believed(
+    settings: Settings, database_url: URL, size: str, *, is_usable: bool
+) -> None:
+    url = database_url.update_query_dict({"prepared_statement_cache_size": size})
+    pool = create_direct_pool(settings, url)
+    assert pool.is_usable is is_usable
+    assert await pool.fetch(WHO, {})
+    await pool.close()
+
+
 @pytest.mark.parametrize(
     ("error", "undone"),
     [

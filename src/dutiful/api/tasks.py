@@ -16,11 +16,9 @@ from dutiful.database.session import Writer
 from dutiful.models import Priority, Status, Task
 from dutiful.tasks import creation, queries, service
 from dutiful.tasks.filters import Sort, TaskFilter
-from dutiful.tasks.schemas import TaskCreate, TaskMove, TaskOut, TaskPatch, TasksMade
+from dutiful.tasks.schemas import MOST_IN_A_BATCH, TaskCreate, TaskMove, TaskOut, TaskPatch, TasksMade
 from dutiful.tasks.search import MOST_CHARACTERS
 from dutiful.vocabulary import NO_NUL, IdParameter, Moment, Page, TimeZoneName, require_date_time
-
-MOST_IN_A_BATCH = 1000
 
 router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=TransactionRoute)
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import URL, Executable, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
@@ -169,11 +170,16 @@ class DirectPool:
 
 def create_direct_pool(settings: Settings, url: URL | str) -> DirectPool:
     """As large as the engine's pool without its overflow, and beside it; opens no connection yet."""
-    url = make_url(url)
-    _, arguments = _dialect().create_connect_args(url)
+    _, arguments = _dialect().create_connect_args(make_url(url))
     arguments |= connect_args(settings.model_copy(update={"db_lock_timeout": PATIENCE}))
+    # Whoever gives the size of the cache knows whether a pooler is in between (see engine.py).
+    size = arguments.pop("prepared_statement_cache_size", None)
+    open_one = connect_directly if size is None else asyncpg.connect
 
     def connect() -> Awaitable[Any]:
-        return connect_directly(**arguments)
+        connection: Awaitable[Any] = open_one(**arguments)
+        return connection
 
-    return DirectPool(connect, settings.db_pool_size, settings.db_pool_timeout, Turns(PATIENCE))
+    pool = DirectPool(connect, settings.db_pool_size, settings.db_pool_timeout, Turns(PATIENCE))
+    pool.is_usable = size != 0
+    return pool

@@ -102,6 +102,9 @@ class TaskOut(Output):
     deleted_at: datetime | None
 
 
+MOST_IN_A_BATCH = 1000
+
+
 class TasksMade(Output):
     created: int
     items: list[TaskOut]

@@ -66,8 +66,8 @@ class ExpressLane:
         database: Database = scope["app"].state.database
         scope["route"] = self._route(scope, name)
         scope["state"]["actor"] = answer.asker
-        if answer.written_to is not None:
-            database.tell_of_commit({answer.written_to: 1})
+        if answer.appended is not None:
+            database.tell_of_commit(answer.appended)
         await note_use(database, answer.asker)
 
     def _route(self, scope: Scope, name: str) -> object:
@@ -89,6 +89,8 @@ def _choose(scope: Scope) -> tuple[str, Way] | None:
             return "list_tasks", reads.list_tasks
         case "POST", True, _:
             return "create_task", writes.create_task
+        case "POST", _, _ if rest == "batch":
+            return "create_tasks", writes.create_tasks
         case "GET", _, True:
             return "get_task", partial(reads.get_task, task_id=int(rest))
         case "PATCH", _, True:
@@ -105,7 +107,5 @@ async def _send(send: Send, answer: Answer) -> None:
         (b"content-length", b"%d" % len(answer.body)),
         *answer.headers,
     ]
-    if answer.etag is not None:
-        headers.append((b"etag", b'"%d"' % answer.etag))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

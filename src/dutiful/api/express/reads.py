@@ -35,7 +35,8 @@ async def get_task(pool: DirectPool, request: Request, task_id: int) -> Answer |
     (row,) = found
     task = rows.as_json(row)
     body = orjson.dumps(task, option=orjson.OPT_UTC_Z)
-    return Answer(200, body, asker(row[rows.WIDTH :], values["now"]), etag=task["version"])
+    tag = (b"etag", b'"%d"' % task["version"])
+    return Answer(200, body, asker(row[rows.WIDTH :], values["now"]), (tag,))
 
 
 async def list_tasks(pool: DirectPool, request: Request) -> Answer | None:

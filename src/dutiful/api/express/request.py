@@ -9,7 +9,7 @@ from starlette.types import Message, Receive, Scope
 
 from dutiful.api.express.asking import Asker
 
-MOST_BYTES = 100_000
+MOST_BYTES = 1_000_000
 """Of a body. Larger ones are rare."""
 
 _ID = re.compile(r"[1-9][0-9]{0,17}")
@@ -33,10 +33,9 @@ class Answer:
     status: int
     body: bytes
     asker: Asker
-    etag: int | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    written_to: int | None = None
-    """The workspace to whose journal one change was appended."""
+    appended: Mapping[int, int] | None = None
+    """Of a write: how many changes were appended to the journal of which workspace."""
 
 
 def is_id(text: str) -> bool:
@@ -61,7 +60,7 @@ def read(scope: Scope) -> Request | None:
 
 def _has_json(headers: Mapping[str, str]) -> bool:
     length = headers.get("content-length", "")
-    is_short = length.isdecimal() and len(length) <= 6 and int(length) <= MOST_BYTES
+    is_short = length.isdecimal() and len(length) <= 7 and int(length) <= MOST_BYTES
     return is_short and headers.get("content-type", "").lower() in _JSON
 
 

@@ -9,13 +9,13 @@ where a person may not write, nothing is written. It is tried once more; after t
 Writes of one workspace would only make each other repeat, so within a process they take turns (`database/turns.py`).
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import bindparam, select, text
 
 from dutiful import clock, words
@@ -31,11 +31,12 @@ from dutiful.errors import DutifulError
 from dutiful.models import Status, Task
 from dutiful.models.task import new_uid, when_columns
 from dutiful.tasks import service
-from dutiful.tasks.schemas import TaskCreate, TaskPatch
+from dutiful.tasks.schemas import MOST_IN_A_BATCH, TaskCreate, TaskPatch
 
 # What takes a look at something else than the task itself.
 _ENTANGLED = {"section_id", "parent_id", "label_ids", "labels_add", "labels_remove", "assignee_id"}
 _ATTEMPTS = 2
+_BATCH = TypeAdapter(Annotated[list[TaskCreate], Field(min_length=1, max_length=MOST_IN_A_BATCH)])
 
 
 async def create_task(pool: DirectPool, request: Request) -> Answer | None:
@@ -61,10 +62,10 @@ async def create_task(pool: DirectPool, request: Request) -> Answer | None:
         "request_id": request.request_id,
     }
     turn = item.workspace_id or item.project_id or request.secret
-    row = await _write(pool, turn, _create_statement(_where_to(item)), values)
-    if row is None:
+    found = await _write(pool, turn, _create_statement(_where_to(item)), values)
+    if found is None:
         return None
-    *known_now, seq, token_id, user_id, last_used_at = row
+    *known_now, seq, token_id, user_id, last_used_at = found[0]
     task.update(zip(_KNOWN_LATER, known_now, strict=True), created_by=user_id)
     return _answer(201, task, seq, asker((token_id, user_id, last_used_at), now))
 
@@ -92,6 +93,47 @@ def _columns_of(item: TaskCreate, now: datetime) -> dict[str, Any]:
     return columns
 
 
+async def create_tasks(pool: DirectPool, request: Request) -> Answer | None:
+    """Of one place all of them; other batches are left to the plain path."""
+    try:
+        items = _BATCH.validate_json(request.body)
+    except ValidationError:
+        return None
+    places = {(item.workspace_id, item.project_id) for item in items}
+    if len(places) > 1 or not all(item.model_fields_set.isdisjoint(_ENTANGLED) for item in items):
+        return None
+    now = clock.now()
+    tasks, parts = [], []
+    for item in items:
+        columns = _columns_of(item, now)
+        task = rows.as_json([columns.get(name) for name in rows.NAMES])
+        search = words.vector("#", item.title, item.description)
+        tasks.append(task)
+        parts.append(
+            {**columns, "search": search, "after": {name: task[name] for name in Task.journal_fields}}
+        )
+    values = {
+        "now": now,
+        "hash": hash_secret(request.secret),
+        "workspace_id": items[0].workspace_id,
+        "project_id": items[0].project_id,
+        "count": len(items),
+        "items": _json(parts),
+        "request_id": request.request_id,
+    }
+    turn = items[0].workspace_id or items[0].project_id or request.secret
+    found = await _write(pool, turn, _batch_statement(_where_to(items[0])), values)
+    if found is None:
+        return None
+    for task, row in zip(tasks, found, strict=True):
+        task.update(zip(_KNOWN_LATER, row, strict=False), created_by=row[_USER])
+    *_, seq, token_id, user_id, last_used_at = found[-1]
+    asking = asker((token_id, user_id, last_used_at), now)
+    return _written(
+        201, {"created": len(tasks), "items": tasks}, tasks[0]["workspace_id"], seq, asking, len(tasks)
+    )
+
+
 async def update_task(pool: DirectPool, request: Request, task_id: int) -> Answer | None:
     try:
         patch = TaskPatch.model_validate_json(request.body)
@@ -100,11 +142,11 @@ async def update_task(pool: DirectPool, request: Request, task_id: int) -> Answe
     if not patch.model_fields_set.isdisjoint(_ENTANGLED | {"project_id"}):
         return None
     # Nothing of it gets out before the statement that writes has found that the person may do so.
-    found = await pool.fetch(_read_statement(), {"id": task_id})
-    if not found:
+    read = await pool.fetch(_read_statement(), {"id": task_id})
+    if not read:
         return None
     # To the rules it is as good as a `Task`.
-    task: Any = rows.Draft.of(found[0])
+    task: Any = rows.Draft.of(read[0])
     before = task.journal()
     try:
         parse_if_match(request.headers.get("if-match")).check(task)
@@ -126,40 +168,47 @@ async def update_task(pool: DirectPool, request: Request, task_id: int) -> Answe
         "after": _json(new),
         "request_id": request.request_id,
     }
-    row = await _write(pool, task.workspace_id, _update_statement(), values)
-    if row is None:
+    found = await _write(pool, task.workspace_id, _update_statement(), values)
+    if found is None:
         return None
-    seq, *asking = row
+    seq, *asking = found[0]
     answered = task.as_json() | {"version": task.version + 1, "updated_at": now}
     return _answer(200, answered, seq, asker(asking, now))
 
 
 async def _write(
     pool: DirectPool, turn: Hashable, statement: DirectStatement, values: Mapping[str, Any]
-) -> Record | None:
+) -> list[Record] | None:
     async with pool.turns.take(turn) as is_mine:
         for _ in range(_ATTEMPTS if is_mine else 0):
             found = await pool.fetch(statement, values)
             if found:
-                return found[0]
+                return found
     return None
 
 
 def _answer(status: int, task: dict[str, Any], seq: int, asking: Asker) -> Answer:
-    headers = [(b"dutiful-cursor", encode_cursor({task["workspace_id"]: seq}).encode())]
+    headers = [(b"etag", b'"%d"' % task["version"])]
     if status == 201:
         headers.append((b"location", b"/api/v1/tasks/%d" % task["id"]))
-    return Answer(
-        status,
-        orjson.dumps(task, option=orjson.OPT_UTC_Z),
-        asking,
-        etag=task["version"],
-        headers=tuple(headers),
-        written_to=task["workspace_id"],
-    )
+    return _written(status, task, task["workspace_id"], seq, asking, 1, headers)
 
 
-def _json(value: Mapping[str, Any]) -> str:
+def _written(
+    status: int,
+    content: Any,
+    workspace_id: int,
+    seq: int,
+    asking: Asker,
+    changes: int,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+) -> Answer:
+    body = orjson.dumps(content, option=orjson.OPT_UTC_Z)
+    cursor = (b"dutiful-cursor", encode_cursor({workspace_id: seq}).encode())
+    return Answer(status, body, asking, (*headers, cursor), {workspace_id: changes})
+
+
+def _json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
 
 
@@ -184,7 +233,7 @@ _WRITABLE = """
 
 _NUMBERED = """
     numbered AS (
-        UPDATE workspace_counters AS counter SET seq = seen.seq + 1
+        UPDATE workspace_counters AS counter SET seq = seen.seq + {count}
         FROM seen WHERE counter.workspace_id = seen.workspace_id AND counter.seq = seen.seq
         RETURNING counter.seq, seen.workspace_id, seen.user_id, seen.thing_id
     )"""
@@ -195,7 +244,11 @@ _NOTED = """INSERT INTO changes
                'task', written.id, written.version, CAST(:before AS jsonb), {after}, CAST(:request_id AS uuid)
         FROM numbered CROSS JOIN written"""
 
+_ONE = _NUMBERED.format(count=1)
+_MANY = _NUMBERED.format(count="CAST(:count AS bigint)")
+
 _KNOWN_LATER = ("id", "workspace_id", "project_id", "position")
+_USER = len(_KNOWN_LATER) + 2  # in a row of these, the seq, and ASKER
 _ASKING = ", ".join(f"who.{name}" for name in ASKER)
 
 _TYPES = {
@@ -251,7 +304,7 @@ def _create_statement(where_to: str) -> DirectStatement:
         {_WRITABLE}
              JOIN projects AS project ON project.deleted_at IS NULL AND {_PROJECTS[where_to]}
     ),
-    {_NUMBERED},
+    {_ONE},
     written AS (
         INSERT INTO tasks (workspace_id, project_id, position, label_ids, uid, version, created_by, created_at,
                            updated_at, search, {", ".join(_TYPES)})
@@ -275,6 +328,59 @@ def _create_statement(where_to: str) -> DirectStatement:
 
 
 @cache
+def _batch_statement(where_to: str) -> DirectStatement:
+    # As many numbers as there are items end with the counter's.
+    number = "(numbered.seq - CAST(:count AS bigint) + item.n)"
+    key = f"chr(96 + length(CAST({number} AS text))) || CAST({number} AS text)"
+    answered = ", ".join(f"written.{name}" for name in _KNOWN_LATER)
+    columns = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
+    return DirectStatement(
+        text(f"""
+    WITH {_WHO},
+    seen AS MATERIALIZED (
+        SELECT workspace.id AS workspace_id, who.user_id, project.id AS thing_id, counter.seq
+        {_WRITABLE}
+             JOIN projects AS project ON project.deleted_at IS NULL AND {_PROJECTS[where_to]}
+    ),
+    {_MANY},
+    item AS MATERIALIZED (
+        SELECT item.*, {key} AS key, {number} AS seq
+        FROM numbered, ROWS FROM (
+            jsonb_to_recordset(CAST(:items AS jsonb)) AS ({columns}, uid text, search text, after jsonb)
+        ) WITH ORDINALITY AS item ({", ".join(_TYPES)}, uid, search, after, n)
+    ),
+    written AS (
+        INSERT INTO tasks (workspace_id, project_id, position, label_ids, uid, version, created_by, created_at,
+                           updated_at, search, {", ".join(_TYPES)})
+        SELECT numbered.workspace_id, numbered.thing_id,
+               -- NULL, which is refused, should the key not be the last.
+               CASE WHEN NOT EXISTS (
+                   SELECT FROM tasks AS other
+                   WHERE other.project_id = numbered.thing_id AND other.section_id IS NULL
+                     AND other.parent_id IS NULL AND other.position >= (SELECT key FROM item WHERE n = 1)
+               ) THEN item.key END,
+               '{{}}', item.uid, 1, numbered.user_id, CAST(:now AS timestamptz), CAST(:now AS timestamptz),
+               CAST(replace(item.search, '#', CAST(numbered.workspace_id AS text)) AS tsvector),
+               {", ".join(f"item.{name}" for name in _TYPES)}
+        FROM numbered CROSS JOIN item ORDER BY item.n
+        RETURNING id, workspace_id, project_id, position, created_by
+    ),
+    noted AS (
+        INSERT INTO changes (workspace_id, seq, at, user_id, verb, entity, entity_id, version, after, request_id)
+        SELECT numbered.workspace_id, item.seq, CAST(:now AS timestamptz), numbered.user_id, 'task.created', 'task',
+               written.id, 1,
+               item.after || jsonb_build_object('project_id', written.project_id, 'position', written.position,
+                                                'created_by', written.created_by),
+               CAST(:request_id AS uuid)
+        FROM numbered CROSS JOIN written JOIN item ON item.key = written.position
+    )
+    SELECT {answered}, numbered.seq, {_ASKING}
+    FROM written JOIN item ON item.key = written.position CROSS JOIN numbered CROSS JOIN who ORDER BY item.n
+    """)  # noqa: S608 - only our own words are put into it
+    )
+
+
+@cache
 def _read_statement() -> DirectStatement:
     return DirectStatement(select(*rows.COLUMNS).where(Task.id == bindparam("id"), Task.deleted_at.is_(None)))
 
@@ -290,7 +396,7 @@ def _update_statement() -> DirectStatement:
              JOIN tasks AS task ON task.workspace_id = workspace.id
         WHERE task.id = CAST(:id AS bigint) AND task.version = CAST(:version AS integer) AND task.deleted_at IS NULL
     ),
-    {_NUMBERED},
+    {_ONE},
     written AS (
         UPDATE tasks AS task
         SET {", ".join(f"{name} = {_value(name)}" for name in _TYPES)},

@@ -138,7 +138,7 @@ async def _check_connections(found: Findings, connection: AsyncConnection, setti
     )
     is_alone = settings.uses_embedded_database and settings.workers == 1
     beside = _BESIDE_THE_POOL + (0 if is_alone else _FOR_STREAMS)
-    wanted = settings.workers * (settings.db_pool_size + settings.db_max_overflow + beside) + _OTHERS
+    wanted = settings.workers * (2 * settings.db_pool_size + settings.db_max_overflow + beside) + _OTHERS
     if wanted > row["room"]:
         found.problem(
             f"It takes {row['room']} connections; this server may want {wanted}.",

@@ -35,6 +35,8 @@ random_page_cost = 1.1
 # Parallel workers share memory in /dev/shm, of which a container has 64 MB; the queries here are short.
 max_parallel_workers_per_gather = 0
 max_parallel_maintenance_workers = 0
+# Each worker may have 26 by default: see docs/database.md.
+max_connections = 200
 min_wal_size = 80MB
 max_wal_size = 512MB
 fsync = on
