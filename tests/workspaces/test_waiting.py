@@ -6,13 +6,15 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 from tests.conftest import MakePerson
 from tests.people import Person
 from tests.sharing import share
 
 from dutiful import access
+from dutiful.accounts import erasure
 from dutiful.database.session import Database, Writer
-from dutiful.models import Role
+from dutiful.models import Member, Role
 from dutiful.versions import ANY
 from dutiful.workspaces import service
 from dutiful.workspaces.schemas import MemberCreate, MemberPatch
@@ -97,6 +99,38 @@ async def test_who_joined_while_the_workspace_ends_is_told_too(
     assert [change["verb"] for change in news[-2:]] == ["workspace.joined", "workspace.left"]
 
 
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (("POST", "/members", {"email": "{eve}"}), (422, "invalid")),
+        (("PATCH", "/members/{eve_id}", {"role": "viewer"}), (404, "not_found")),
+        (("DELETE", "/members/{eve_id}", None), (404, "not_found")),
+        (("POST", "/transfer", {"user_id": "{eve_id}"}), (422, "invalid")),
+        (("DELETE", "", None), (204, None)),
+        (("POST", "/restore", None), (200, None)),
+    ],
+)
+async def test_who_is_erased_meanwhile_is_met_no_more(
+    ana: Person, new_person: MakePerson, database: Database, request_: Request, answer: tuple[int, str | None]
+) -> None:
+    eve = await new_person("Eve")
+    workspace_id = await share(ana, eve)
+    if request_[1] == "/members":
+        # They know each other by the first one.
+        workspace_id = await share(ana)
+    if request_[1] == "/restore":
+        await ana.delete(f"/workspaces/{workspace_id}")
+
+    async def erase(session: Writer) -> None:
+        await erasure.erase(session, None, eve.user_id)
+
+    response = await answer_during(database, erase, send(ana, workspace_id, request_, ana, eve))
+    code = None if response.is_success else response.json()["code"]
+    assert (response.status_code, code) == answer
+    async with database.read() as session:
+        assert await session.scalar(select(Member.id).where(Member.user_id == eve.user_id)) is None
+
+
 async def test_strangers_make_nobody_wait(ana: Person, bob: Person, database: Database) -> None:
     workspace_id = await share(ana)
 
@@ -114,7 +148,7 @@ def send(
     person: Person, workspace_id: int, request: Request, ana: Person, eve: Person
 ) -> Callable[[], Awaitable[httpx.Response]]:
     method, path, body = request
-    names = {"ana": ana.user_id, "eve": eve.email}
+    names = {"ana": ana.user_id, "eve": eve.email, "eve_id": eve.user_id}
     if body is not None:
         body = {name: value.format(**names) for name, value in body.items()}
         body |= {name: int(value) for name, value in body.items() if name == "user_id"}

@@ -173,7 +173,8 @@ async def find_acquaintance(session: Writer, actor: Actor, email: str) -> User |
     if not actor.is_admin:
         beside = select(Member.user_id).where(Member.workspace_id.in_(access.visible_workspaces(actor)))
         statement = statement.where(User.id.in_(beside))
-    return await session.scalar(statement)
+    # As they are now, even if this transaction read them before it had the locks.
+    return await session.scalar(statement.execution_options(populate_existing=True))
 
 
 async def get_home(session: Writer, workspace_id: int, user_id: int) -> int:

@@ -118,14 +118,21 @@ async def add_member(session: Writer, actor: Actor, workspace_id: int, wanted: M
     access.require_role(await access.get_role(session, actor, workspace_id), Role.OWNER)
     if await queries.is_personal(session, workspace_id):
         raise personal("shared")
-    user = await queries.find_acquaintance(session, actor, wanted.email)
-    if user is None:
-        raise invalid("/email", _NOT_ON_THE_SERVER if actor.is_admin else _NOT_KNOWN_TO_YOU, "unknown")
-    membership = await _lock_with_homes(session, actor, workspace_id, user.workspace_id)
+    home = (await _find_acquaintance(session, actor, wanted.email)).workspace_id
+    membership = await _lock_with_homes(session, actor, workspace_id, home)
     access.require_role(membership.role, Role.OWNER)
+    # Again: the person may have been erased, home and all, while the locks were waited for.
+    user = await _find_acquaintance(session, actor, wanted.email, home)
     member = Member(workspace_id=workspace_id, user=user, role=wanted.role)
     await admit(session, actor, membership.workspace, member, user.workspace_id)
     return member
+
+
+async def _find_acquaintance(session: Writer, actor: Actor, email: str, home: int | None = None) -> User:
+    user = await queries.find_acquaintance(session, actor, email)
+    if user is None or user.workspace_id != (home or user.workspace_id):
+        raise invalid("/email", _NOT_ON_THE_SERVER if actor.is_admin else _NOT_KNOWN_TO_YOU, "unknown")
+    return user
 
 
 _NOT_ON_THE_SERVER = "is not the address of anybody on this server; invite them by a link"
