@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete
+from tests.api.test_replaying_the_journal import replay, state_of_tables
 from tests.people import Person
+from tests.support.journals import changes_of
 from tests.support.plain import PLAIN
 from tests.support.problems import problem
 from tests.support.sharing import share
@@ -361,6 +363,62 @@ async def test_a_move_is_taken_back_to_the_old_place_and_key(ana: Person, databa
     assert (await ana.patch(f"/tasks/{b['id']}", {"project_id": ana.inbox_id})).status_code == 200
     await undo(ana, await latest(ana))
     assert await content_of(database, ana.workspace_id) == before
+
+
+@pytest.mark.parametrize("by", ["request", "batch"])
+async def test_a_move_that_kept_its_key_is_taken_back_to_it_though_it_changed_since(
+    ana: Person, database: Database, by: str
+) -> None:
+    home, work = [await ana.make("/projects", name=name) for name in ("Home", "Work")]
+    x = await ana.make("/tasks", title="x", project_id=work["id"])
+    _, b, _ = [await ana.make("/tasks", title=title, project_id=home["id"]) for title in "abc"]
+    before = await content_of(database, ana.workspace_id)
+    if by == "request":
+        response = await ana.post(f"/tasks/{b['id']}/move", {"project_id": work["id"]})
+    else:
+        move = {"op": "move", "type": "task", "id": b["id"], "data": {"project_id": work["id"]}}
+        response = await ana.post("/batch", [move])
+    (moved,) = await made_by(database, response)
+    assert (await ana.get(f"/tasks/{b['id']}")).json()["position"] == b["position"], "it fitted"
+    assert (await ana.post(f"/tasks/{b['id']}/move", {"before": x["id"]})).status_code == 200
+    await undo(ana, moved)
+    assert await order_of(ana, home["id"]) == ["a", "b", "c"]
+    assert await content_of(database, ana.workspace_id) == before
+    changes = list(await changes_of(database, ana.workspace_id))
+    assert replay(changes) == await state_of_tables(database, ana.workspace_id)
+
+
+@pytest.mark.parametrize("into", ["section_id", "parent_id"])
+async def test_a_move_is_not_taken_back_from_below_a_later_one(ana: Person, into: str) -> None:
+    home, work = [await ana.make("/projects", name=name) for name in ("Home", "Work")]
+    section = await ana.make("/sections", name="Now", project_id=work["id"])
+    parent = await ana.make("/tasks", title="parent", project_id=work["id"])
+    task = await ana.make("/tasks", title="x", project_id=home["id"])
+    assert (await ana.post(f"/tasks/{task['id']}/move", {"project_id": work["id"]})).status_code == 200
+    moved = await latest(ana)
+    target = {into: {"section_id": section, "parent_id": parent}[into]["id"]}
+    kept = (await ana.post(f"/tasks/{task['id']}/move", target)).json()
+    assert kept["position"] == task["position"], "it fitted, and only the other field changed"
+    refused = problem(await ana.post(f"/changes/{moved}/undo"), 409, "changed_since")
+    assert refused["changes"] == [await latest(ana)]
+    await undo(ana, await latest(ana))
+    await undo(ana, moved)
+    assert (await ana.get(f"/tasks/{task['id']}")).json()["project_id"] == home["id"]
+
+
+async def test_a_subtask_that_got_another_place_keeps_it_when_its_parent_goes_back(ana: Person) -> None:
+    work = await ana.make("/projects", name="Work")
+    parent = await ana.make("/tasks", title="parent")
+    first, second = [await ana.make("/tasks", title=title, parent_id=parent["id"]) for title in "ab"]
+    assert (await ana.post(f"/tasks/{parent['id']}/move", {"project_id": work["id"]})).status_code == 200
+    moved = await latest(ana)
+    assert (await ana.post(f"/tasks/{second['id']}/move", {"before": first["id"]})).status_code == 200
+    await undo(ana, moved, request=True)
+    subtasks = await ana.all("/tasks", parent_id=parent["id"], sort="position")
+    assert [(task["title"], task["project_id"]) for task in subtasks] == [
+        ("b", ana.inbox_id),
+        ("a", ana.inbox_id),
+    ]
 
 
 async def test_where_the_old_key_is_taken_the_order_is_still_the_old_one(ana: Person) -> None:

@@ -12,6 +12,7 @@ Key = tuple[str, int]
 """Names a thing: its entity and its id."""
 
 EXISTENCE = "deleted_at"
+PLACE_FIELDS = ("project_id", "section_id", "parent_id")
 Touched = set[str | tuple[str, int]]
 
 _UNDOABLE = re.compile(
@@ -65,10 +66,13 @@ def _collide(change: Change, later: Change) -> bool:
 
 
 def _touched(change: Change) -> Touched:
-    """The fields that changed; of a task's labels each counts for itself, as two people may both add some."""
+    """The fields that changed; of a task's labels each counts for itself, as two people may both add some. Those that
+    say where a task is belong together: a section is of one project alone."""
     before, after = change.before or {}, change.after or {}
     fields: Touched = {name for name in after if name != "label_ids"}
     labels = set(before.get("label_ids", ())) ^ set(after.get("label_ids", ()))
+    if not fields.isdisjoint(PLACE_FIELDS):
+        fields.update(PLACE_FIELDS)
     return fields | {("label", label_id) for label_id in labels}
 
 

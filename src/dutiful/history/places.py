@@ -18,13 +18,11 @@ from sqlalchemy.orm.attributes import flag_modified
 from dutiful import positions
 from dutiful.database.session import Writer
 from dutiful.database.types import any_of
-from dutiful.history.effects import Thing
+from dutiful.history.effects import PLACE_FIELDS, Thing
 from dutiful.history.queries import in_task_lists
 from dutiful.models import Change, Label, Project, Section, Task
 from dutiful.tasks.place import Place
 from dutiful.tasks.queries import list_name
-
-PLACE_FIELDS = ("project_id", "section_id", "parent_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +41,30 @@ class Settled:
     leaving: list[Thing] = field(default_factory=list)
 
 
-def old_spot(thing: Thing, changes: Iterable[Change]) -> Spot | None:
-    """Where `thing` was before these changes of it, given newest first; None if they did not move it."""
+def old_spot(thing: Thing, changes: Iterable[Change], history: Iterable[Change]) -> Spot | None:
+    """Where `thing` was before these changes of it, given newest first; None if they did not move it. `history`: all
+    that became of it since, oldest first."""
     if isinstance(thing, Label):
         return None
     old: dict[str, Any] = {}
-    for change in changes:
+    first = 0
+    for change in filter(is_move, changes):
         old |= {name: value for name, value in (change.before or {}).items() if name in _MOVING}
+        first = change.seq
     now = _spot_of(thing)
     key = old.pop("position", thing.position)
-    was = Spot(list_name(replace(Place.of(thing), **old)) if isinstance(thing, Task) else now.of, key)
+    of = list_name(replace(Place.of(thing), **old)) if isinstance(thing, Task) else now.of
+    if of != now.of:
+        key = _key_at(first, history) or key
+    was = Spot(of, key)
     return None if was == now else was
+
+
+def _key_at(seq: int, history: Iterable[Change]) -> str | None:
+    """The order key right before a change, None if it is the same still. A move into another list does not tell it where
+    the key fitted there too."""
+    since = (change.before or {} for change in history if change.seq >= seq)
+    return next((before["position"] for before in since if "position" in before), None)
 
 
 _MOVING = {*PLACE_FIELDS, "position"}

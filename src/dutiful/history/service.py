@@ -38,6 +38,8 @@ from dutiful.models import Change, Label, Project, Role, Section, Task
 
 Range = tuple[int, int, int]
 """A workspace, and the numbers of its changes: behind the first, up to the second."""
+Histories = dict[Key, list[Change]]
+"""Of each thing, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ async def undo(session: Writer, actor: Actor, workspace_id: int, seq: int, *, wh
     # Everything is read before anything is written: what is half way back must not meet the database.
     with session.no_autoflush:
         things = await _things(session, done)
-        changes = await _still_in_effect(session, done, things)
-        await _take_back(session, actor, changes, things)
+        changes, histories = await _still_in_effect(session, done, things)
+        await _take_back(session, actor, changes, things, histories)
     await run_before_commit(session)
     ranges = [
         (here, locked_workspaces(session)[here], upto) for here, upto in journal.positions(session).items()
@@ -148,12 +150,16 @@ async def _things(session: Writer, changes: Sequence[Change]) -> dict[Key, Thing
 # --- what may be taken back -------------------------------------------------------------------------------------------
 
 
-async def _still_in_effect(session: Writer, done: Sequence[Change], things: dict[Key, Thing]) -> list[Change]:
-    """Those not taken back already, newest first. Raises `Conflict` if there are none, or if others came after them."""
+async def _still_in_effect(
+    session: Writer, done: Sequence[Change], things: dict[Key, Thing]
+) -> tuple[list[Change], Histories]:
+    """Those not taken back already, newest first, and what became of their things from the first on. Raises `Conflict`
+    if there are none, or if others came after them."""
     here: dict[int, list[Change]] = defaultdict(list)
     for change in done:
         here[change.workspace_id].append(change)
     left: list[Change] = []
+    histories: Histories = {}
     obstacles: list[Change] = []
     for workspace_id, changes in sorted(here.items()):
         # What one request did in a workspace has numbers in a row.
@@ -162,6 +168,7 @@ async def _still_in_effect(session: Writer, done: Sequence[Change], things: dict
         undone = undone_seqs((change.seq, change.undo_of) for change in (*changes, *later))
         remaining = [change for change in changes if change.seq not in undone]
         after = by_thing(later)
+        histories |= by_thing((*changes, *later))
         for change in remaining:
             obstacles += in_the_way(change, after[key_of(change)], undone)
         left += reversed(remaining)
@@ -173,7 +180,7 @@ async def _still_in_effect(session: Writer, done: Sequence[Change], things: dict
         )
     if obstacles:
         raise _in_the_way(obstacles, things)
-    return left
+    return left, histories
 
 
 def _in_the_way(obstacles: Sequence[Change], things: dict[Key, Thing]) -> Conflict:
@@ -193,11 +200,15 @@ def _in_the_way(obstacles: Sequence[Change], things: dict[Key, Thing]) -> Confli
 
 
 async def _take_back(
-    session: Writer, actor: Actor, changes: Sequence[Change], things: dict[Key, Thing]
+    session: Writer,
+    actor: Actor,
+    changes: Sequence[Change],
+    things: dict[Key, Thing],
+    histories: Histories,
 ) -> None:
     things = {key: things[key] for key in dict.fromkeys(map(key_of, changes))}
     was = {thing: Was.of(thing) for thing in things.values()}
-    settled = await places.settle(session, _old_spots(changes, things))
+    settled = await places.settle(session, _old_spots(changes, things, histories))
     reversal.take_back(session, actor, changes, things, settled.keys)
     undoing = Undoing(session, actor, {change.workspace_id for change in changes}, things, was)
     await hazards.check(undoing)
@@ -210,11 +221,13 @@ async def _take_back(
     await _write(session, undoing)
 
 
-def _old_spots(changes: Sequence[Change], things: dict[Key, Thing]) -> dict[Thing, places.Spot]:
+def _old_spots(
+    changes: Sequence[Change], things: dict[Key, Thing], histories: Histories
+) -> dict[Thing, places.Spot]:
     mine = by_thing(changes)
     # What the request made was nowhere before it: the others choose first.
     keys = sorted(mine, key=lambda key: mine[key][-1].before is None)
-    spots = {things[key]: places.old_spot(things[key], mine[key]) for key in keys}
+    spots = {things[key]: places.old_spot(things[key], mine[key], histories[key]) for key in keys}
     return {thing: spot for thing, spot in spots.items() if spot is not None}
 
 
