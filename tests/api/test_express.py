@@ -430,6 +430,73 @@ async def _words(database: Database, person: Person) -> list[str]:
         return list(await session.scalars(statement))
 
 
+# --- the same effect, once --------------------------------------------------------------------------------------------
+
+KEY = {"Idempotency-Key": "k 1"}
+# What could be mistaken for the places that are filled in as the answer is stored.
+HOSTILE = {
+    "title": '"position":"@"',
+    "description": '{"id":-1,"workspace_id":-1,"project_id":-1,"created_by":-1,',
+}
+
+
+@pytest.mark.parametrize("body", [*BODIES, HOSTILE])
+async def test_a_keyed_task_is_made_once_and_answered_the_same_again(
+    pair: Pair, handed_on: list[str], body: dict[str, Any]
+) -> None:
+    first, _ = await pair.ask("POST", "/tasks", body, KEY)
+    assert first.status_code == 201
+    assert handed_on == []
+    again, _ = await pair.ask("POST", "/tasks", body, KEY)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.content == first.content
+    for name in ("location", "etag", "dutiful-cursor", "content-type"):
+        assert again.headers[name] == first.headers[name]
+    assert len(await tasks_of(pair.database, pair.express.workspace_id)) == 1
+    other, _ = await pair.ask("POST", "/tasks", {"title": "another"}, KEY)
+    assert other.status_code == 422
+    mine, theirs = await pair.journals()
+    assert mine == theirs
+
+
+@pytest.mark.parametrize("is_express_first", [True, False])
+async def test_a_key_of_the_one_is_known_to_the_other(
+    ana: Person, settings: Settings, database_url: URL, *, is_express_first: bool
+) -> None:
+    async with running(settings, database_url) as server:
+        person = server.serve(ana)
+
+        async def ask_both(method: str, path: str, key: str) -> httpx.Response:
+            answers = []
+            for is_express in (is_express_first, not is_express_first):
+                server.app.state.direct_pool.is_usable = is_express
+                headers = {"Idempotency-Key": key}
+                answers.append(await person.request(method, path, json={"title": key}, headers=headers))
+            first, again = answers
+            assert first.is_success
+            assert (again.status_code, again.content) == (first.status_code, first.content)
+            assert again.headers["idempotency-replayed"] == "true"
+            return first
+
+        task = (await ask_both("POST", "/tasks", "one")).json()
+        await ask_both("PATCH", f"/tasks/{task['id']}", "another")
+
+
+async def test_of_thirty_with_one_key_one_does_it(ana: Person, database: Database) -> None:
+    async with asyncio.timeout(30):
+        answers = await asyncio.gather(*(ana.post("/tasks", {"title": "x"}, headers=KEY) for _ in range(30)))
+    assert [answer.status_code for answer in answers] == [201] * 30
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("idempotency-replayed" in answer.headers for answer in answers) == 29
+    assert len(await tasks_of(database, ana.workspace_id)) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
+async def test_a_key_that_is_none_is_refused_in_the_same_words(pair: Pair, key: str) -> None:
+    answer, _ = await pair.ask("POST", "/tasks", {"title": "x"}, {"Idempotency-Key": key})
+    assert answer.status_code == 422
+
+
 # --- what it is for ---------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import URL, delete, select
 from tests.people import Person
+from tests.sharing import invite
 from tests.support.journals import changes_of, count_keys, latest_seq, titles_of
 from tests.support.problems import problem
 from tests.support.servers import running
@@ -211,6 +212,43 @@ async def test_a_read_only_token_replays_nothing_it_may_not_do(ana: Person, data
     refused = await ana.with_token(secret).post("/tasks", {"title": "x"}, headers=KEY)
     problem(refused, 403, "forbidden")
     assert await titles_of(database, ana.workspace_id) == ["x"]
+
+
+async def test_what_took_a_better_token_is_not_shown_to_a_lesser_one(ana: Person, bob: Person) -> None:
+    workspace = await ana.make("/workspaces", name="Flat")
+    path, body = f"/workspaces/{workspace['id']}", {"name": "House"}
+    assert (await ana.patch(path, body, headers=KEY)).status_code == 200
+    secret = (await ana.make("/tokens", name="write", scopes=["write"]))["token"]
+    lesser = ana.with_token(secret)
+    fresh = await lesser.patch(path, body)
+    again = await lesser.patch(path, body, headers=KEY)
+    assert (fresh.status_code, again.status_code) == (403, 403)
+    assert problem(fresh, 403)["detail"] == problem(again, 403)["detail"]
+
+
+async def test_who_administers_no_more_is_not_shown_an_account_again(
+    ana: Person, bob: Person, database: Database
+) -> None:
+    await make_admin(database, ana)
+    path, body = f"/users/{bob.user_id}", {"timezone": "Europe/Berlin"}
+    first = await ana.patch(path, body, headers=KEY)
+    assert first.json()["email"] == bob.email
+    await make_admin(database, ana, is_admin=False)
+    refused = await ana.patch(path, body, headers=KEY)
+    problem(refused, 403, "forbidden")
+    assert bob.email not in refused.text
+    await make_admin(database, ana)
+    assert (await ana.patch(path, body, headers=KEY)).content == first.content
+
+
+async def test_whatever_any_token_may_do_any_token_may_repeat(ana: Person, bob: Person) -> None:
+    workspace = await ana.make("/workspaces", name="Flat")
+    body = {"token": await invite(ana, workspace["id"])}
+    secret = (await bob.make("/tokens", name="read", scopes=["read"]))["token"]
+    reader = bob.with_token(secret)
+    first = await reader.post("/invitations/look", body, headers=KEY)
+    again = await reader.post("/invitations/look", body, headers=KEY)
+    assert (first.status_code, again.status_code, again.content) == (200, 200, first.content)
 
 
 async def test_a_deletion_is_answered_again_after_the_thing_is_gone(ana: Person) -> None:

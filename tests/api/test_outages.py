@@ -88,30 +88,34 @@ async def test_a_key_without_a_person_to_keep_it_for_makes_nothing_repeatable(
 
 
 @pytest.mark.parametrize("fault", [Fault.LOSE_REQUEST, Fault.LOSE_REPLY])
+@pytest.mark.parametrize(("more", "mark"), COMMITS)
 async def test_with_a_key_the_server_finds_out_and_it_is_done_once(
-    far_ana: Person, far: FarServer, database: Database, fault: Fault
+    far_ana: Person, far: FarServer, database: Database, fault: Fault, more: dict[str, Any], mark: bytes
 ) -> None:
+    far.proxy.mark = mark
     far.proxy.fault = fault
     headers = {"Idempotency-Key": "once"}
     async with asyncio.timeout(PATIENCE):
-        response = await far_ana.post("/tasks", {"title": "x"}, headers=headers)
+        response = await far_ana.post("/tasks", {"title": "x", **more}, headers=headers)
     assert far.proxy.faults_done == 1
     assert response.status_code == 201, response.text
     assert ("idempotency-replayed" in response.headers) == (fault is Fault.LOSE_REPLY)
     assert (await far_ana.get(f"/tasks/{response.json()['id']}")).json() == response.json()
-    again = await far_ana.post("/tasks", {"title": "x"}, headers=headers)
+    again = await far_ana.post("/tasks", {"title": "x", **more}, headers=headers)
     assert (again.json(), again.headers["idempotency-replayed"]) == (response.json(), "true")
     assert await titles_of(database, far_ana.workspace_id) == ["x"]
     assert await count_keys(database, far_ana.user_id) == 1
 
 
 @pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.parametrize(("more", "mark"), COMMITS)
 async def test_a_client_that_repeats_with_its_key_has_one_effect(
-    far_ana: Person, far: FarServer, database: Database, fault: Fault
+    far_ana: Person, far: FarServer, database: Database, fault: Fault, more: dict[str, Any], mark: bytes
 ) -> None:
     """The first COMMIT of each request meets the fault; the client repeats until it is told 201."""
+    far.proxy.mark = mark
     for number in range(2):
-        body, headers = {"title": f"{number}"}, {"Idempotency-Key": f"key {number}"}
+        body, headers = {"title": f"{number}", **more}, {"Idempotency-Key": f"key {number}"}
         far.proxy.fault = fault
         async with asyncio.timeout(PATIENCE):
             while (await far_ana.post("/tasks", body, headers=headers)).status_code != 201:

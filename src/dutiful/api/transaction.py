@@ -9,7 +9,8 @@ transaction, one round trip a statement.
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
@@ -21,6 +22,7 @@ from dutiful.access import Actor
 from dutiful.accounts.authentication import authenticate, authenticate_for_write, note_use
 from dutiful.api import idempotency, query
 from dutiful.api.headers import etag_matches
+from dutiful.api.rights import Need, needs_of
 from dutiful.changes.cursor import encode_cursor
 from dutiful.changes.journal import positions
 from dutiful.database.session import (
@@ -71,7 +73,8 @@ def if_refused(request: Request, take_back: Callable[[], Awaitable[None]]) -> No
 class TransactionRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         inner = super().get_route_handler()
-        run = _read if (self.methods or set()) <= SAFE_METHODS else _write
+        is_read = (self.methods or set()) <= SAFE_METHODS
+        run = _read if is_read else partial(_write, needs=needs_of(self.dependant))
         prepare: Prepare = getattr(self.endpoint, "prepare", _prepare_nothing)
         parameters = query.names_of(self.dependant)
 
@@ -153,12 +156,15 @@ async def _read(request: Request, inner: Handler) -> Response:
     return response
 
 
-async def _write(request: Request, inner: Handler) -> Response:
+async def _write(request: Request, inner: Handler, *, needs: Sequence[Need]) -> Response:
     async def work(session: Writer) -> Response:
         request.state.session = session
         request.state.actor = await _authenticate(request, session, authenticate_for_write)
         claim = await idempotency.claim_of(request)
         if claim is not None and (answer := await idempotency.take(session, claim, request)) is not None:
+            # They may have lost since what the route needs, or have come with a lesser token.
+            for need in needs:
+                need(request, claim.actor)
             raise Rollback(answer)
         if request.state.prepared is _ALREADY_CLAIMED:
             raise idempotency.no_longer_claimed()

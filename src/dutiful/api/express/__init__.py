@@ -16,9 +16,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dutiful.accounts.authentication import note_use
 from dutiful.api.express import reads, writes
 from dutiful.api.express.request import Answer, Request, is_id, read, read_body, replayed
+from dutiful.api.idempotency import fingerprint
 from dutiful.api.problems import answer_known
 from dutiful.database.direct import DirectPool, is_undone
 from dutiful.database.session import Database, outcome_unknown
+from dutiful.settings import Settings
 
 _TASKS = "/api/v1/tasks"
 _ONE = f"{_TASKS}/"
@@ -43,11 +45,14 @@ class ExpressLane:
         if request.takes_body:
             messages = await read_body(request, receive)
             receive = replayed(messages, receive)
+            if request.key is not None:
+                request.fingerprint = _fingerprint(scope, request)
         name, way = chosen
         try:
             answer = await way(scope["app"].state.direct_pool, request)
         except Exception as error:
-            if request.takes_body and not is_undone(error):
+            # With a key the plain path may ask again: it is done once.
+            if request.takes_body and request.key is None and not is_undone(error):
                 log.exception("a write may or may not have been committed")
                 response = await answer_known(requests.Request(scope), outcome_unknown())
                 await response(scope, receive, send)
@@ -99,6 +104,12 @@ def _choose(scope: Scope) -> tuple[str, Way] | None:
             return "replace_task", partial(writes.update_task, task_id=int(rest))
         case _:
             return None
+
+
+def _fingerprint(scope: Scope, request: Request) -> bytes:
+    if_match = request.headers.get("if-match", "")
+    settings: Settings = scope["app"].state.settings
+    return fingerprint(settings, scope["method"], scope["path"], "", if_match, request.body)
 
 
 async def _send(send: Send, answer: Answer) -> None:

@@ -15,7 +15,7 @@ MOST_BYTES = 1_000_000
 _ID = re.compile(r"[1-9][0-9]{0,17}")
 _JSON = frozenset({"application/json", "application/json; charset=utf-8"})
 # Each of these changes what a request means.
-_UNKNOWN = frozenset({"if-none-match", "idempotency-key", "transfer-encoding", "content-encoding", "range"})
+_UNKNOWN = frozenset({"if-none-match", "transfer-encoding", "content-encoding", "range"})
 
 
 @dataclass(slots=True)
@@ -26,6 +26,12 @@ class Request:
     request_id: uuid.UUID
     takes_body: bool
     body: bytes = b""
+    fingerprint: bytes = b""
+    """Of one with an Idempotency-Key."""
+
+    @property
+    def key(self) -> str | None:
+        return self.headers.get("idempotency-key")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 The statement does what the plain path does in six. It holds the token, finds what the person may do, and counts the
 journal on *if nobody has counted it meanwhile*; then it writes the row and appends the change. Whatever is written in a
 workspace counts its journal. So where the count is the one that was seen, everything else that was seen of that
-workspace is true as well, and stays so until the commit, because the counter is locked by then. Where it is not, or
-where a person may not write, nothing is written. It is tried once more; after that the plain path waits, or says why.
+workspace is true as well, and stays so until the commit, because the counter is locked by then. Where it is not, nothing is written, and it is tried again a few times;
+where a person may not write, nothing is seen, and the plain path says why.
 
 Writes of one workspace would only make each other repeat, so within a process they take turns (`database/turns.py`).
 """
@@ -23,6 +23,7 @@ from dutiful.api.express import rows
 from dutiful.api.express.asking import ASKER, Asker, asker
 from dutiful.api.express.request import Answer, Request
 from dutiful.api.headers import parse_if_match
+from dutiful.api.idempotency import is_key
 from dutiful.bearer import hash_secret
 from dutiful.changes.cursor import encode_cursor
 from dutiful.changes.journal import difference
@@ -35,7 +36,7 @@ from dutiful.tasks.schemas import MOST_IN_A_BATCH, TaskCreate, TaskPatch
 
 # What takes a look at something else than the task itself.
 _ENTANGLED = {"section_id", "parent_id", "label_ids", "labels_add", "labels_remove", "assignee_id"}
-_ATTEMPTS = 2
+_ATTEMPTS = 8
 _BATCH = TypeAdapter(Annotated[list[TaskCreate], Field(min_length=1, max_length=MOST_IN_A_BATCH)])
 
 
@@ -44,7 +45,7 @@ async def create_task(pool: DirectPool, request: Request) -> Answer | None:
         item = TaskCreate.model_validate_json(request.body)
     except ValidationError:
         return None
-    if not item.model_fields_set.isdisjoint(_ENTANGLED):
+    if not item.model_fields_set.isdisjoint(_ENTANGLED) or not _has_good_key(request):
         return None
     now = clock.now()
     columns = _columns_of(item, now)
@@ -60,9 +61,10 @@ async def create_task(pool: DirectPool, request: Request) -> Answer | None:
         "before": None,
         "after": _json({name: task[name] for name in Task.journal_fields}),
         "request_id": request.request_id,
+        **_kept(request, 201, task | _PLACEHOLDERS),
     }
     turn = item.workspace_id or item.project_id or request.secret
-    found = await _write(pool, turn, _create_statement(_where_to(item)), values)
+    found = await _write(pool, turn, _create_statement(_where_to(item), request.key is not None), values)
     if found is None:
         return None
     *known_now, seq, token_id, user_id, last_used_at = found[0]
@@ -94,13 +96,17 @@ def _columns_of(item: TaskCreate, now: datetime) -> dict[str, Any]:
 
 
 async def create_tasks(pool: DirectPool, request: Request) -> Answer | None:
-    """Of one place all of them; other batches are left to the plain path."""
+    """Of one place all of them, and without a key; other batches are left to the plain path."""
     try:
         items = _BATCH.validate_json(request.body)
     except ValidationError:
         return None
     places = {(item.workspace_id, item.project_id) for item in items}
-    if len(places) > 1 or not all(item.model_fields_set.isdisjoint(_ENTANGLED) for item in items):
+    if (
+        request.key is not None
+        or len(places) > 1
+        or not all(item.model_fields_set.isdisjoint(_ENTANGLED) for item in items)
+    ):
         return None
     now = clock.now()
     tasks, parts = [], []
@@ -139,7 +145,7 @@ async def update_task(pool: DirectPool, request: Request, task_id: int) -> Answe
         patch = TaskPatch.model_validate_json(request.body)
     except ValidationError:
         return None
-    if not patch.model_fields_set.isdisjoint(_ENTANGLED | {"project_id"}):
+    if not patch.model_fields_set.isdisjoint(_ENTANGLED | {"project_id"}) or not _has_good_key(request):
         return None
     # Nothing of it gets out before the statement that writes has found that the person may do so.
     read = await pool.fetch(_read_statement(), {"id": task_id})
@@ -157,6 +163,7 @@ async def update_task(pool: DirectPool, request: Request, task_id: int) -> Answe
     if not new:
         return None
     now = clock.now()
+    answered = task.as_json() | {"version": task.version + 1, "updated_at": now}
     has_new_words = not new.keys().isdisjoint(("title", "description"))
     values = {
         **task.columns(),
@@ -167,12 +174,12 @@ async def update_task(pool: DirectPool, request: Request, task_id: int) -> Answe
         "before": _json(old),
         "after": _json(new),
         "request_id": request.request_id,
+        **_kept(request, 200, answered),
     }
-    found = await _write(pool, task.workspace_id, _update_statement(), values)
+    found = await _write(pool, task.workspace_id, _update_statement(request.key is not None), values)
     if found is None:
         return None
     seq, *asking = found[0]
-    answered = task.as_json() | {"version": task.version + 1, "updated_at": now}
     return _answer(200, answered, seq, asker(asking, now))
 
 
@@ -182,7 +189,10 @@ async def _write(
     async with pool.turns.take(turn) as is_mine:
         for _ in range(_ATTEMPTS if is_mine else 0):
             found = await pool.fetch(statement, values)
-            if found:
+            if not found:
+                # Nothing was seen, so there is nothing to wait for.
+                return None
+            if found[0][0] is not None:
                 return found
     return None
 
@@ -206,6 +216,24 @@ def _written(
     body = orjson.dumps(content, option=orjson.OPT_UTC_Z)
     cursor = (b"dutiful-cursor", encode_cursor({workspace_id: seq}).encode())
     return Answer(status, body, asking, (*headers, cursor), {workspace_id: changes})
+
+
+def _has_good_key(request: Request) -> bool:
+    return request.key is None or is_key(request.key)
+
+
+def _kept(request: Request, status: int, task: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of the answer under the Idempotency-Key, if there is one."""
+    if request.key is None:
+        return {}
+    headers = {"content-type": "application/json", "etag": f'"{task["version"]}"'}
+    return {
+        "key": request.key,
+        "fingerprint": request.fingerprint,
+        "answer_status": status,
+        "answer_headers": _json(headers),
+        "answer_body": _json(task),
+    }
 
 
 def _json(value: Any) -> str:
@@ -287,8 +315,38 @@ def _where_to(item: TaskCreate) -> str:
     return "personal" if item.workspace_id is None else "workspace"
 
 
+# The answer is stored by the statement that makes the task, and is complete only there. What stands in what people
+# write cannot be mistaken for these: its quotes are escaped.
+_PLACEHOLDERS = {"id": -1, "workspace_id": -1, "project_id": -1, "position": "@", "created_by": -1}
+_FILLED = """replace(replace(replace(CAST(:answer_body AS text),
+                   '{"id":-1,"workspace_id":-1,"project_id":-1,',
+                   '{"id":' || written.id || ',"workspace_id":' || written.workspace_id
+                   || ',"project_id":' || written.project_id || ','),
+                   '"position":"@"', '"position":"' || written.position || '"'),
+                   '"created_by":-1,', '"created_by":' || written.created_by || ',')"""
+
+_CURSOR = """rtrim(translate(encode(convert_to(
+                   'v1:' || numbered.workspace_id || '.' || numbered.seq, 'UTF8'), 'base64'), '+/', '-_'), '=')"""
+"""As `changes.cursor.encode_cursor`."""
+
+
+def _storing(is_keyed: bool, body: str, more_headers: str = "") -> str:
+    """Refused by the key's uniqueness if it is claimed: then the plain path looks what is kept."""
+    if not is_keyed:
+        return ""
+    return f""",
+    kept AS (
+        INSERT INTO idempotency_keys
+            (user_id, key, fingerprint, status, headers, body, workspace_ids, created_at)
+        SELECT numbered.user_id, CAST(:key AS text), CAST(:fingerprint AS bytea), CAST(:answer_status AS smallint),
+               CAST(:answer_headers AS jsonb) || jsonb_build_object('dutiful-cursor', {_CURSOR}{more_headers}),
+               convert_to({body}, 'UTF8'), ARRAY[numbered.workspace_id], CAST(:now AS timestamptz)
+        FROM numbered CROSS JOIN written
+    )"""  # noqa: S608 - only our own words are put into it
+
+
 @cache
-def _create_statement(where_to: str) -> DirectStatement:
+def _create_statement(where_to: str, is_keyed: bool) -> DirectStatement:
     # The number of its own change is a key behind all others: see positions.numbered.
     key = "chr(96 + length(CAST(numbered.seq AS text))) || CAST(numbered.seq AS text)"
     answered = ", ".join(f"written.{name}" for name in _KNOWN_LATER)
@@ -296,6 +354,7 @@ def _create_statement(where_to: str) -> DirectStatement:
         "CAST(:after AS jsonb) || jsonb_build_object('project_id', written.project_id, "
         "'position', written.position, 'created_by', written.created_by)"
     )
+    location = ", 'location', '/api/v1/tasks/' || written.id"
     return DirectStatement(
         text(f"""
     WITH {_WHO},
@@ -321,8 +380,8 @@ def _create_statement(where_to: str) -> DirectStatement:
         FROM numbered
         RETURNING id, version, workspace_id, project_id, position, created_by
     ),
-    noted AS ({_NOTED.format(after=after)})
-    SELECT {answered}, numbered.seq, {_ASKING} FROM written CROSS JOIN numbered CROSS JOIN who
+    noted AS ({_NOTED.format(after=after)}){_storing(is_keyed, _FILLED, location)}
+    SELECT {answered}, numbered.seq, {_ASKING} FROM who CROSS JOIN seen LEFT JOIN (written CROSS JOIN numbered) ON true
     """)  # noqa: S608 - only our own words are put into it
     )
 
@@ -375,7 +434,9 @@ def _batch_statement(where_to: str) -> DirectStatement:
         FROM numbered CROSS JOIN written JOIN item ON item.key = written.position
     )
     SELECT {answered}, numbered.seq, {_ASKING}
-    FROM written JOIN item ON item.key = written.position CROSS JOIN numbered CROSS JOIN who ORDER BY item.n
+    FROM who CROSS JOIN seen
+         LEFT JOIN (written JOIN item ON item.key = written.position CROSS JOIN numbered) ON true
+    ORDER BY item.n
     """)  # noqa: S608 - only our own words are put into it
     )
 
@@ -386,7 +447,7 @@ def _read_statement() -> DirectStatement:
 
 
 @cache
-def _update_statement() -> DirectStatement:
+def _update_statement(is_keyed: bool) -> DirectStatement:
     return DirectStatement(
         text(f"""
     WITH {_WHO},
@@ -405,7 +466,7 @@ def _update_statement() -> DirectStatement:
         FROM numbered WHERE task.id = numbered.thing_id
         RETURNING task.id, task.version
     ),
-    noted AS ({_NOTED.format(after="CAST(:after AS jsonb)")})
-    SELECT numbered.seq, {_ASKING} FROM written CROSS JOIN numbered CROSS JOIN who
+    noted AS ({_NOTED.format(after="CAST(:after AS jsonb)")}){_storing(is_keyed, "CAST(:answer_body AS text)")}
+    SELECT numbered.seq, {_ASKING} FROM who CROSS JOIN seen LEFT JOIN (written CROSS JOIN numbered) ON true
     """)  # noqa: S608 - only our own words are put into it
     )
