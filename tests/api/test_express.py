@@ -21,7 +21,7 @@ from tests.support.problems import problem
 from tests.support.servers import running
 from tests.support.sharing import share
 
-from dutiful.api.express import ExpressLane
+from dutiful.api.express import ExpressLane, rows, writes
 from dutiful.database.session import Database, Writer
 from dutiful.models import Change, Role, Task
 from dutiful.settings import Settings
@@ -495,6 +495,33 @@ async def test_of_thirty_with_one_key_one_does_it(ana: Person, database: Databas
 async def test_a_key_that_is_none_is_refused_in_the_same_words(pair: Pair, key: str) -> None:
     answer, _ = await pair.ask("POST", "/tasks", {"title": "x"}, {"Idempotency-Key": key})
     assert answer.status_code == 422
+
+
+async def test_what_fails_before_anything_is_sent_is_handed_on(
+    ana: Person, handed_on: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OverflowError("a moment that no clock knows")
+
+    task = await ana.make("/tasks", title="x")
+    monkeypatch.setattr(rows.Draft, "of", fail)
+    assert (await ana.patch(f"/tasks/{task['id']}", {"title": "y"})).status_code == 200
+    assert len(handed_on) == 1
+
+
+async def test_what_fails_after_it_was_written_is_not_done_twice(
+    ana: Person, database: Database, handed_on: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writes, "encode_cursor", fail)
+        problem(await ana.post("/tasks", {"title": "x"}), 503, "outcome_unknown")
+        assert handed_on == []
+        again = await ana.post("/tasks", {"title": "y"}, headers=KEY)
+        assert again.headers["idempotency-replayed"] == "true"
+    assert [task.title for task in await tasks_of(database, ana.workspace_id)] == ["x", "y"]
 
 
 # --- what it is for ---------------------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def test_commits_are_synced_and_the_role_is_no_superuser(made: Path) -> None:
     with EmbeddedPostgres(made, say=print) as postgres:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             assert query(postgres, f"show {setting}") == "on"
-        assert query(postgres, "show max_connections") == "100"
+        assert query(postgres, "show max_connections") == "200"
         assert query(postgres, "show shared_buffers") == "128MB"
         assert query(postgres, "show is_superuser") == "off"
 

@@ -52,7 +52,7 @@ class ExpressLane:
             answer = await way(scope["app"].state.direct_pool, request)
         except Exception as error:
             # With a key the plain path may ask again: it is done once.
-            if request.takes_body and request.key is None and not is_undone(error):
+            if request.may_be_written and request.key is None and not is_undone(error):
                 log.exception("a write may or may not have been committed")
                 response = await answer_known(requests.Request(scope), outcome_unknown())
                 await response(scope, receive, send)

@@ -34,7 +34,7 @@ async def get_task(pool: DirectPool, request: Request, task_id: int) -> Answer |
         return None
     (row,) = found
     task = rows.as_json(row)
-    body = orjson.dumps(task, option=orjson.OPT_UTC_Z)
+    body = orjson.dumps(task, option=rows.JSON_OPTIONS)
     tag = (b"etag", b'"%d"' % task["version"])
     return Answer(200, body, asker(row[rows.WIDTH :], values["now"]), (tag,))
 
@@ -55,7 +55,7 @@ async def list_tasks(pool: DirectPool, request: Request) -> Answer | None:
         "count": len(items),
         "next_cursor": _ORDER.cursor(last_id, last_id) if len(found) > limit else None,
     }
-    body = orjson.dumps(page, option=orjson.OPT_UTC_Z)
+    body = orjson.dumps(page, option=rows.JSON_OPTIONS)
     return Answer(200, body, asker(found[0][rows.WIDTH :], values["now"]))
 
 

@@ -28,6 +28,8 @@ class Request:
     body: bytes = b""
     fingerprint: bytes = b""
     """Of one with an Idempotency-Key."""
+    may_be_written: bool = False
+    """Set as soon as what it asks for is sent to the database."""
 
     @property
     def key(self) -> str | None:

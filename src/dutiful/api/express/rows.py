@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
+import orjson
 from sqlalchemy import ColumnElement
 
 from dutiful.database.direct import Record
@@ -29,6 +30,9 @@ NAMES = (
 )
 COLUMNS: tuple[ColumnElement[Any], ...] = tuple(Task.__table__.c[name] for name in NAMES)
 WIDTH = len(COLUMNS)
+
+# asyncpg gives ±infinity as the first and last moment there is, without a zone.
+JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 _RANKED = list(Priority)
 _RANKS = {priority: rank for rank, priority in enumerate(Priority)}

@@ -64,7 +64,9 @@ async def create_task(pool: DirectPool, request: Request) -> Answer | None:
         **_kept(request, 201, task | _PLACEHOLDERS),
     }
     turn = item.workspace_id or item.project_id or request.secret
-    found = await _write(pool, turn, _create_statement(_where_to(item), request.key is not None), values)
+    found = await _write(
+        pool, request, turn, _create_statement(_where_to(item), request.key is not None), values
+    )
     if found is None:
         return None
     *known_now, seq, token_id, user_id, last_used_at = found[0]
@@ -128,7 +130,7 @@ async def create_tasks(pool: DirectPool, request: Request) -> Answer | None:
         "request_id": request.request_id,
     }
     turn = items[0].workspace_id or items[0].project_id or request.secret
-    found = await _write(pool, turn, _batch_statement(_where_to(items[0])), values)
+    found = await _write(pool, request, turn, _batch_statement(_where_to(items[0])), values)
     if found is None:
         return None
     for task, row in zip(tasks, found, strict=True):
@@ -176,7 +178,7 @@ async def update_task(pool: DirectPool, request: Request, task_id: int) -> Answe
         "request_id": request.request_id,
         **_kept(request, 200, answered),
     }
-    found = await _write(pool, task.workspace_id, _update_statement(request.key is not None), values)
+    found = await _write(pool, request, task.workspace_id, _update_statement(request.key is not None), values)
     if found is None:
         return None
     seq, *asking = found[0]
@@ -184,10 +186,11 @@ async def update_task(pool: DirectPool, request: Request, task_id: int) -> Answe
 
 
 async def _write(
-    pool: DirectPool, turn: Hashable, statement: DirectStatement, values: Mapping[str, Any]
+    pool: DirectPool, request: Request, turn: Hashable, statement: DirectStatement, values: Mapping[str, Any]
 ) -> list[Record] | None:
     async with pool.turns.take(turn) as is_mine:
         for _ in range(_ATTEMPTS if is_mine else 0):
+            request.may_be_written = True
             found = await pool.fetch(statement, values)
             if not found:
                 # Nothing was seen, so there is nothing to wait for.
@@ -213,7 +216,7 @@ def _written(
     changes: int,
     headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> Answer:
-    body = orjson.dumps(content, option=orjson.OPT_UTC_Z)
+    body = orjson.dumps(content, option=rows.JSON_OPTIONS)
     cursor = (b"dutiful-cursor", encode_cursor({workspace_id: seq}).encode())
     return Answer(status, body, asking, (*headers, cursor), {workspace_id: changes})
 
@@ -237,7 +240,7 @@ def _kept(request: Request, status: int, task: dict[str, Any]) -> dict[str, Any]
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
+    return orjson.dumps(value, option=rows.JSON_OPTIONS).decode()
 
 
 # --- the statements ---------------------------------------------------------------------------------------------------
