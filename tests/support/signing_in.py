@@ -45,9 +45,9 @@ async def give_password(database: Database, person: Person, password: str = PASS
     await password_changes.set_password(database, person.user_id, await hash_password(password))
 
 
-async def make_admin(database: Database, person: Person) -> None:
+async def make_admin(database: Database, person: Person, *, is_admin: bool = True) -> None:
     async def work(session: Writer) -> None:
-        await session.execute(update(User).where(User.id == person.user_id).values(is_admin=True))
+        await session.execute(update(User).where(User.id == person.user_id).values(is_admin=is_admin))
 
     await database.write(work)
 
