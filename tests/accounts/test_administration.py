@@ -6,6 +6,7 @@ import pytest
 from tests.api.test_revocation import held, waiting
 from tests.conftest import MakePerson
 from tests.people import Person
+from tests.support.plain import PLAIN
 from tests.support.problems import pointers, problem
 from tests.support.signing_in import give_password, make_admin, sign_in, signed_in
 
@@ -119,7 +120,7 @@ async def test_disabling_waits_for_the_writes_that_were_begun(
             return (await session.get_one(User, bob.user_id)).version
 
     async with held(database, bob.workspace_id):
-        writing = asyncio.create_task(bob.post("/tasks", {"title": "begun in time"}))
+        writing = asyncio.create_task(bob.post("/tasks", {"title": "begun in time", **PLAIN}))
         await waiting(database, 1)
         disabling = asyncio.create_task(disable())
         await waiting(database, 2)
