@@ -65,8 +65,8 @@ class DataFolder:
             key = self._secret_path.read_text().strip()
         if not re.fullmatch("[0-9a-f]{64}", key):
             raise DataFolderError(
-                f"{self._secret_path} is damaged: it should hold 64 hexadecimal digits. Restore it from a "
-                "backup, or remove it to get a new key and sign everybody out."
+                f"{self._secret_path} is damaged: it should hold 64 hexadecimal digits. Put back a copy if you have one, "
+                "or remove it to get a new key: then links for passwords that are on their way no longer work."
             )
         return key
 

@@ -20,6 +20,14 @@ access = logging.getLogger("dutiful.access")
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """Of the request that is being answered; every line logged meanwhile carries it."""
 
+hung_up: ContextVar[bool] = ContextVar("hung_up", default=False)
+"""That we ended this request without the end of its answer, and have said so."""
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """A filter for what uvicorn tells of a request, which takes our hanging up for a mistake."""
+    return not (hung_up.get() and "without completing response" in record.getMessage())
+
 
 def set_up(level: str, log_format: Literal["console", "json"]) -> None:
     handler = logging.StreamHandler(sys.stderr)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import faulthandler
+import logging
 import os
 import pickle
 import signal
@@ -62,6 +63,7 @@ def make_server(
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS - _HANG_UP_SECONDS,
     )
+    logging.getLogger("uvicorn.error").addFilter(logs.is_news)
     return Server(config, app, on_ready, on_beat)
 
 

@@ -406,7 +406,9 @@ def test_a_server_goes_back_to_its_backup(private: Path, capsys: Capture) -> Non
     # Made after the backup, so it works no longer.
     (private / "owner-token").write_text("dtf_gone\n")
     assert dutiful("restore", made["path"]) == 1
-    assert "dutiful restore --replace FILE" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "there. Restore into another folder, with DUTIFUL_DATA_DIR, or move aside what is there" in said
+    assert "dutiful restore --replace FILE" in said
     assert dutiful("restore", made["path"], "--replace") == 1
     assert "say --yes" in capsys.readouterr().err
     assert dutiful("restore", made["path"], "--replace", "--yes") == 0

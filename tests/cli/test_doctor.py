@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,14 @@ from dutiful.database.embedded import EmbeddedPostgres
 
 Capture = pytest.CaptureFixture[str]
 KEY = "0123456789abcdef-for-tests-only-0123456789"
+
+
+@pytest.fixture
+def tmp_path(public_tmp: Path) -> Path:
+    """One that PostgreSQL's own account can enter."""
+    folder = Path(tempfile.mkdtemp(dir=public_tmp))
+    folder.chmod(0o755)
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +129,38 @@ def test_secrets_that_others_can_read_are_a_problem(capsys: Capture, tmp_path: P
     assert code == 1
     assert has(found["problem"], f"chmod 600 {folder / 'secret-key'}")
     assert has(found["warning"], "can be read by other accounts (mode 0755)")
+
+
+def test_a_secret_key_that_no_server_would_take_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(0o711)
+    (folder / "secret-key").write_text("half of i")
+    (folder / "secret-key").chmod(0o600)
+    code, found = examined(capsys)
+    assert code == 1
+    assert has(found["problem"], f"Data folder: {folder / 'secret-key'} is damaged")
+    assert (folder / "secret-key").read_text() == "half of i"
+    monkeypatch.setenv("SECRET_KEY", KEY)
+    assert examined(capsys)[1]["problem"] == [], "it is not used"
+
+
+@pytest.mark.as_root
+@pytest.mark.parametrize("is_made", [False, True])
+def test_a_folder_that_the_account_of_postgres_cannot_enter_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path, *, is_made: bool
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(0o700)
+    if is_made:
+        (closed / "data").mkdir(0o711)
+    monkeypatch.setenv("DUTIFUL_DATA_DIR", str(closed / "data"))
+    code, found = examined(capsys)
+    assert code == 1
+    assert has(found["problem"], f"which cannot enter {closed}.")
+    assert has(found["problem"], "DUTIFUL_POSTGRES_ACCOUNT")
+    assert list(closed.iterdir()) == ([closed / "data"] if is_made else [])
 
 
 @pytest.mark.usefixtures("database")

@@ -14,9 +14,11 @@ from sqlalchemy import URL
 from tests.cli.programs import Serving, data_folder
 from tests.people import Person
 from tests.support.contract import hold_to_contract_blocking
-from tests.support.live import serving
+from tests.support.live import Events, serving
 
 from dutiful import logs
+from dutiful.api import stream
+from dutiful.changes.cursor import encode_cursor
 from dutiful.settings import Settings
 
 
@@ -167,3 +169,24 @@ def logging_as(level: str, form: Literal["console", "json"]) -> Iterator[None]:
         root.handlers[:] = before[0]
         root.setLevel(before[1])
         logs.access.setLevel(before[2])
+
+
+async def test_hanging_up_on_who_reads_nothing_is_no_error(
+    ana: Person,
+    settings: Settings,
+    database_url: URL,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(stream, "PATIENCE_SECONDS", 0.1)
+    for _ in range(4):
+        tasks = [{"title": "x", "description": "x" * 50_000} for _ in range(50)]
+        assert (await ana.post("/tasks/batch", tasks)).status_code == 201
+    start = {"Last-Event-ID": encode_cursor({ana.workspace_id: 3})}
+    with caplog.at_level(logging.WARNING):
+        async with serving(settings, database_url) as live:
+            sleeper = await Events.open(live.port, ana, start, {}, limit=1024)
+            await live.until_nobody_follows()
+            sleeper.close()
+    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.name for record in told] == ["dutiful.api.stream"]

@@ -94,7 +94,13 @@ async def test_only_this_machine_and_administrators_may_ask(
     await database.run_aside(update(User).where(User.id == ana.user_id).values(is_admin=False))
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Anything", "Forwarded", "Via",
+        "X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "Fly-Client-IP",
+    ],
+)  # fmt: skip
 async def test_what_a_proxy_on_this_machine_passes_on_is_not_from_this_machine(
     anonymous: httpx.AsyncClient, header: str
 ) -> None:

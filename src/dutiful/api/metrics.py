@@ -13,7 +13,27 @@ from dutiful.accounts.authentication import authenticate
 from dutiful.database.session import Database, Reader
 from dutiful.errors import Forbidden, Unauthenticated
 
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+# What proxies and content networks add; of those that begin with X-Forwarded- there are many.
+_FORWARDED = frozenset(
+    {
+        "cdn-loop",
+        "cf-connecting-ip",
+        "cf-connecting-ipv6",
+        "cf-ray",
+        "client-ip",
+        "fastly-client-ip",
+        "fly-client-ip",
+        "forwarded",
+        "true-client-ip",
+        "via",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-envoy-external-address",
+        "x-original-forwarded-for",
+        "x-original-host",
+        "x-real-ip",
+    }
+)
 _KINDS = {
     "40001": "collision",
     "40P01": "collision",
@@ -55,12 +75,16 @@ async def get_metrics(request: Request) -> Response:
 
 def _is_from_this_machine(request: Request) -> bool:
     """What a proxy on this machine passes on comes from the loopback too, but says so."""
-    if request.client is None or any(name in request.headers for name in _FORWARDED):
+    if request.client is None or any(map(_is_of_a_proxy, request.headers)):
         return False
     try:
         return ip_address(request.client.host).is_loopback
     except ValueError:
         return False
+
+
+def _is_of_a_proxy(header: str) -> bool:
+    return header.startswith("x-forwarded-") or header in _FORWARDED
 
 
 async def _require_administrator(request: Request, database: Database) -> None:

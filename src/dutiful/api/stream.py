@@ -15,6 +15,7 @@ from dutiful.changes import queries
 from dutiful.changes.live import LiveFeed
 from dutiful.changes.queries import LATEST
 from dutiful.changes.stream import Stream
+from dutiful.logs import hung_up
 
 # A comment: browsers ignore it, and proxies see that the line is alive.
 HEARTBEAT = b":\n\n"
@@ -49,6 +50,7 @@ class EventStream(Response):
             except TimeoutError:
                 # Returning now hangs up.
                 log.warning("A client of a live feed took nothing for a minute; hanging up.")
+                hung_up.set(True)
                 return
             finally:
                 listening.cancel()

@@ -123,7 +123,10 @@ def _empty_database(settings: Settings) -> Iterator[URL]:
     if settings.database_dsn is None:
         DataFolder(settings.data_dir).prepare()
         replace.forget_unfinished(settings.data_dir)
-        advice = _advice("Or move it aside, which keeps it: dutiful restore --replace FILE")
+        advice = _advice(
+            "Restore into another folder, with DUTIFUL_DATA_DIR, or move aside what is there, which keeps it: "
+            "dutiful restore --replace FILE"
+        )
         database = embedded.opened(settings.data_dir, account=settings.postgres_account, say=note)
         with advice, database as postgres:
             yield make_url(postgres.url)

@@ -11,7 +11,8 @@ from dutiful import clock
 from dutiful.cli.doctor.findings import Findings
 from dutiful.database.backup import BackupError, files
 from dutiful.database.backup.archive import open_archive
-from dutiful.database.embedded import RESTORING
+from dutiful.database.embedded import MAJOR, RESTORING, Cluster, EmbeddedError
+from dutiful.datafolder import DataFolder, DataFolderError
 from dutiful.settings import Settings
 
 _LITTLE, _TOO_LITTLE = 1_000_000_000, 200_000_000
@@ -21,6 +22,8 @@ _OLD = dt.timedelta(days=2)
 def check_folder(settings: Settings) -> Findings:
     found = Findings("Data folder")
     folder = settings.data_dir
+    if settings.uses_embedded_database and os.geteuid() == 0:
+        _check_way_of_postgres(found, settings)
     if not folder.is_dir():
         if folder.exists():
             found.problem(f"{folder} is not a folder.", "Choose another one with DUTIFUL_DATA_DIR.")
@@ -28,6 +31,9 @@ def check_folder(settings: Settings) -> Findings:
             found.ok(f"{folder} is not there yet; `dutiful serve` makes it.")
         return found
     _check_access(found, folder)
+    if settings.secret_key is None and (folder / "secret-key").exists():
+        with found.what_fails(DataFolderError):
+            DataFolder(folder).secret_key()
     _check_disk(found, folder)
     _check_leftovers(found, folder)
     return found
@@ -60,6 +66,18 @@ def check_backups(settings: Settings) -> Findings:
             "Copy them to another machine.",
         )
     return found
+
+
+def _check_way_of_postgres(found: Findings, settings: Settings) -> None:
+    """PostgreSQL does not run as root, and must come to its folder all the same."""
+    with found.what_fails(EmbeddedError):
+        account = Cluster(settings.data_dir, MAJOR, settings.postgres_account).account
+        there = next(each for each in (settings.data_dir, *settings.data_dir.parents) if each.is_dir())
+        if closed := account.first_closed_folder(there.resolve()):
+            found.problem(
+                f"PostgreSQL would run as the account {account.name}, which cannot enter {closed}.",
+                "Choose another folder with DUTIFUL_DATA_DIR, or another account with DUTIFUL_POSTGRES_ACCOUNT.",
+            )
 
 
 def _check_access(found: Findings, folder: Path) -> None:
