@@ -17,8 +17,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import URL, make_url
-from tests.people import Person, make_person
 from tests.support.contract import hold_to_contract
+from tests.support.people import Person, make_person
 
 from dutiful.app import create_app
 from dutiful.database import migrate

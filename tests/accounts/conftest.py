@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import httpx
 import pytest
 from fastapi import FastAPI
-from tests.people import Person
+from tests.support.people import Person
 from tests.support.signing_in import give_password, make_admin, visitor_at
 
 from dutiful.accounts import passwords

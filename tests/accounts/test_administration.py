@@ -3,9 +3,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.api.test_revocation import held, waiting
 from tests.conftest import MakePerson
-from tests.people import Person
+from tests.support.locks import held, waiting
+from tests.support.people import Person
 from tests.support.plain import PLAIN
 from tests.support.problems import pointers, problem
 from tests.support.signing_in import give_password, make_admin, sign_in, signed_in

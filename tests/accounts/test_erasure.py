@@ -3,14 +3,14 @@ import asyncio
 import httpx
 import pytest
 from sqlalchemy import func, select
-from tests.accounts.test_sign_in import holds
-from tests.api.test_replaying_the_journal import replay, state_of_tables
-from tests.api.test_revocation import waiting
 from tests.conftest import MakePerson
-from tests.people import Person
-from tests.sharing import account_events, share
 from tests.support.journals import changes_of
+from tests.support.locks import waiting
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
+from tests.support.replaying import replay, state_of_tables
+from tests.support.searching import holds
+from tests.support.sharing import account_events, share
 from tests.support.signing_in import (
     ANOTHER,
     PASSWORD,

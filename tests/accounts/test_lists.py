@@ -2,9 +2,9 @@
 
 import httpx
 from tests.conftest import MakePerson
-from tests.people import Person
-from tests.statements import count_statements
+from tests.support.people import Person
 from tests.support.signing_in import signed_in
+from tests.support.statements import count_statements
 
 from dutiful.database.session import Database
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from tests.conftest import MakePerson
-from tests.people import Person
-from tests.sharing import account_events, disable
-from tests.statements import count_statements
+from tests.support.people import Person
+from tests.support.sharing import account_events, disable
+from tests.support.statements import count_statements
 
 from dutiful.database.session import Database
 

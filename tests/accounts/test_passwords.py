@@ -13,7 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import URL, select, update
-from tests.people import API, Person
+from tests.support.people import API, Person
 from tests.support.problems import pointers, problem
 from tests.support.servers import Server, running
 from tests.support.signing_in import ANOTHER, PASSWORD, sign_in, signed_in, visitor_at

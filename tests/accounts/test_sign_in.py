@@ -7,11 +7,11 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import URL, text, update
 from tests.conftest import MakePerson
-from tests.people import API, Person
-from tests.sharing import account_events
-from tests.statements import count_statements
+from tests.support.people import API, Person
 from tests.support.problems import pointers, problem
+from tests.support.searching import holds
 from tests.support.servers import running
+from tests.support.sharing import account_events
 from tests.support.signing_in import (
     ANOTHER,
     PASSWORD,
@@ -21,6 +21,7 @@ from tests.support.signing_in import (
     signed_in,
     visitor_at,
 )
+from tests.support.statements import count_statements
 
 from dutiful import clock
 from dutiful.accounts.passwords import _NOBODYS_HASH, is_outdated
@@ -221,22 +222,6 @@ async def test_no_secret_is_logged_or_kept(
     for secret in (PASSWORD, ANOTHER, person.token):
         assert secret not in caplog.text
         assert not await holds(database, secret)
-
-
-async def holds(database: Database, needle: str) -> list[str]:
-    """The columns of the database in which these characters stand, whatever their type."""
-    columns = text("""
-        SELECT table_name, column_name FROM information_schema.columns
-        WHERE table_schema = 'public' AND data_type IN ('text', 'character varying', 'jsonb', 'bytea', 'ARRAY')
-    """)
-    found = []
-    async with database.read() as session:
-        for table, column in (await session.execute(columns)).all():
-            as_text = f"encode({column}, 'escape')" if column in {"body", "hash"} else f"{column}::text"
-            statement = text(f"SELECT 1 FROM {table} WHERE strpos({as_text}, :needle) > 0 LIMIT 1")
-            if await session.scalar(statement, {"needle": needle}):
-                found.append(f"{table}.{column}")
-    return found
 
 
 async def test_the_search_for_secrets_finds_them(eve: Person, database: Database) -> None:

@@ -8,10 +8,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 from tests.conftest import MakePerson
-from tests.people import API, Person
-from tests.sharing import account_events
 from tests.support.contract import hold_to_contract
+from tests.support.people import API, Person
 from tests.support.problems import problem
+from tests.support.sharing import account_events
 from tests.support.signing_in import (
     ANOTHER,
     PASSWORD,

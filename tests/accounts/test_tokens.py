@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import URL, select, update
-from tests.people import Person
-from tests.sharing import account_events
-from tests.statements import count_statements
+from tests.support.people import Person
 from tests.support.servers import running
+from tests.support.sharing import account_events
+from tests.support.statements import count_statements
 
 from dutiful import clock
 from dutiful.database.session import Database, Writer

@@ -4,35 +4,16 @@ import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import URL, select
-from tests.people import API, Person
-from tests.sharing import account_events
+from tests.support.people import API, Person
 from tests.support.problems import problem
 from tests.support.servers import running
+from tests.support.sharing import account_events
 from tests.support.signing_in import ANOTHER, PASSWORD, signed_in, visitor_at
+from tests.support.traces import TRACES
 
 from dutiful.database.session import Database
 from dutiful.models import AccountEvent, User
 from dutiful.settings import Settings
-
-# The last event that each of them leaves in the log of the account it is about.
-TRACES = {
-    "POST /sessions": "session.created",
-    "DELETE /sessions/current": "session.ended",
-    "DELETE /sessions/{session_id}": "session.ended",
-    "DELETE /sessions": "session.ended",
-    "POST /sign-up": "user.created",
-    "POST /users/me/password": "password.changed",
-    "POST /password-resets": "password.reset_requested",
-    "POST /password-resets/use": "password.reset",
-    "POST /users": "password.reset_requested",
-    "PATCH /users/{user_id}": "user.updated",
-    "PUT /users/{user_id}": "user.updated",
-    "POST /users/{user_id}/password-reset": "password.reset_requested",
-    "POST /users/{user_id}/disable": "user.disabled",
-    "POST /users/{user_id}/enable": "user.enabled",
-    "DELETE /users/{user_id}": "user.erased",
-    "DELETE /users/me": "user.erased",
-}
 
 
 async def test_each_leaves_its_event(

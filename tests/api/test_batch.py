@@ -3,14 +3,13 @@
 from typing import Any
 
 import pytest
-from tests.people import Person
-from tests.statements import count_statements
 from tests.support.journals import changes_of, latest_seq, tasks_of
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
-from tests.support.sharing import share
+from tests.support.sharing import make_shared
+from tests.support.statements import count_statements
 
 from dutiful.database.session import Database
-from dutiful.models import Role
 
 
 def create(kind: str, ref: str | None = None, **data: Any) -> dict[str, Any]:
@@ -196,7 +195,7 @@ async def test_a_failure_at_the_end_undoes_all_before_it(
 
 
 async def test_a_viewer_may_not(ana: Person, bob: Person, database: Database) -> None:
-    shared = await share(database, ana, bob=(bob, Role.VIEWER))
+    shared = await make_shared(ana, bob, role="viewer")
     task = await ana.make("/tasks", title="x", workspace_id=shared.id)
     for operation in (
         create("task", title="y", workspace_id=shared.id),

@@ -6,11 +6,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import func, select
-from tests.accounts.test_traces import TRACES
-from tests.people import Person
-from tests.sharing import invite, share
 from tests.support.journals import count_account_events
+from tests.support.people import Person
 from tests.support.routes import routes_of
+from tests.support.sharing import invite, share
+from tests.support.traces import TRACES
 
 from dutiful.database.session import Database
 from dutiful.models import Change

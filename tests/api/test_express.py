@@ -12,14 +12,14 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import URL, String, cast, func, select
-from tests.api.test_revocation import waiting
-from tests.people import Person
-from tests.statements import count_statements
 from tests.support.journals import changes_of, latest_seq, tasks_of
+from tests.support.locks import waiting
+from tests.support.people import Person
 from tests.support.plain import PLAIN
 from tests.support.problems import problem
 from tests.support.servers import running
-from tests.support.sharing import share
+from tests.support.sharing import make_shared
+from tests.support.statements import count_statements
 
 from dutiful.api.express import ExpressLane, rows, writes
 from dutiful.database.session import Database, Writer
@@ -596,7 +596,7 @@ async def test_rights_are_those_there_are_when_the_lock_is_given(
     ana: Person, bob: Person, database: Database, what: str
 ) -> None:
     """Bob waits for the workspace while his role in it is lowered."""
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+    shared = await make_shared(ana, bob)
     task = await ana.make("/tasks", title="x", workspace_id=shared.id)
     seq = await latest_seq(database, shared.id)
 

@@ -4,17 +4,16 @@ import asyncio
 
 import pytest
 from sqlalchemy import URL, delete, select
-from tests.people import Person
-from tests.sharing import invite
 from tests.support.journals import changes_of, count_keys, latest_seq, titles_of
+from tests.support.people import Person
 from tests.support.problems import problem
 from tests.support.servers import running
-from tests.support.sharing import add_member, remove_member, share
+from tests.support.sharing import admit, invite, make_shared, remove_member
 from tests.support.signing_in import make_admin
 
 from dutiful.api import idempotency
 from dutiful.database.session import Database, Reader, Writer
-from dutiful.models import IdempotencyKey, Role
+from dutiful.models import IdempotencyKey
 from dutiful.settings import Settings
 
 KEY = {"Idempotency-Key": "5c1d0f3e"}
@@ -192,17 +191,15 @@ async def test_without_a_token_a_key_opens_nothing(ana: Person) -> None:
     problem(await ana.client.post("/api/v1/tasks", json={"title": "x"}, headers=KEY), 401)
 
 
-async def test_who_lost_the_workspace_is_not_shown_the_answer_again(
-    ana: Person, bob: Person, database: Database
-) -> None:
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+async def test_who_lost_the_workspace_is_not_shown_the_answer_again(ana: Person, bob: Person) -> None:
+    shared = await make_shared(ana, bob)
     body = {"title": "secret", "workspace_id": shared.id}
     first = await bob.post("/tasks", body, headers=KEY)
-    await remove_member(database, ana, shared.id, bob)
+    await remove_member(ana, shared.id, bob)
     refused = await bob.post("/tasks", body, headers=KEY)
     problem(refused, 404, "not_found")
     assert "secret" not in refused.text
-    await add_member(database, ana, shared.id, bob, Role.VIEWER)
+    await admit(ana, shared.id, bob, role="viewer")
     assert (await bob.post("/tasks", body, headers=KEY)).content == first.content
 
 

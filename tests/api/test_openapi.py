@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from jsonschema_rs import Draft202012Validator, ValidationError, meta
 from pydantic import SecretStr
-from tests.people import Person
 from tests.support.contract import NO_DATABASE, BrokenContract, the_contract
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
 
 from dutiful.accounts import authentication, password_resets

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import URL, select
-from tests.people import API, Person
 from tests.support.journals import count_keys, titles_of
+from tests.support.people import API, Person
 from tests.support.plain import PLAIN
 from tests.support.problems import problem
 from tests.support.proxy import CommitCuttingProxy, Fault, proxied

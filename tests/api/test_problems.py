@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import URL
-from tests.people import Person
 from tests.support.journals import latest_seq, titles_of
+from tests.support.people import Person
 from tests.support.plain import PLAIN
 from tests.support.problems import pointers, problem
 from tests.support.servers import running

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from tests.people import Person
+from tests.support.people import Person
 
 CONFIG = Path(__file__).parent.parent / "schemathesis.toml"
 ROOT = CONFIG.parent.parent

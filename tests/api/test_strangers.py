@@ -9,14 +9,14 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
 from tests.conftest import MakePerson
-from tests.people import Person
 from tests.support.journals import changes_of, tasks_of
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
 from tests.support.routes import routes_of
-from tests.support.sharing import Shared, remove_member, share
+from tests.support.sharing import Shared, make_shared, remove_member
 
 from dutiful.database.session import Database, Writer
-from dutiful.models import Role, User
+from dutiful.models import User
 
 EXPORT = [{"uuid": "stranger-1", "description": "x", "status": "pending", "entry": "20261122T100000Z"}]
 
@@ -149,7 +149,7 @@ async def viewer(new_person: MakePerson) -> Person:
 
 @pytest.fixture
 async def victim(ana: Person, viewer: Person, database: Database) -> Victim:
-    shared = await share(database, ana, viewer=(viewer, Role.VIEWER))
+    shared = await make_shared(ana, viewer, role="viewer")
     project = await ana.make("/projects", name="secret", workspace_id=shared.id)
     section = await ana.make("/sections", name="secret", project_id=project["id"])
     label = await ana.make("/labels", name="secret", workspace_id=shared.id)
@@ -235,7 +235,7 @@ async def test_a_read_only_token_changes_nothing_not_even_its_owners(
 async def test_who_was_removed_is_a_stranger_at_once(
     victim: Victim, viewer: Person, database: Database
 ) -> None:
-    await remove_member(database, victim.person, victim.shared.id, viewer)
+    await remove_member(victim.person, victim.shared.id, viewer)
     await refuse_everything(victim, database, viewer.client, viewer.token, None)
     for call in victim.reads():
         problem(await call.by(viewer.client, viewer.token), 404)

@@ -10,8 +10,8 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import URL, select, text, update
-from tests.people import Person
 from tests.support.journals import changes_of, latest_seq, titles_of
+from tests.support.people import Person
 from tests.support.problems import problem
 from tests.support.servers import connections_in_use, running
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
-from tests.people import Person
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
-from tests.support.sharing import remove_member, share
+from tests.support.sharing import make_shared, remove_member
 
 from dutiful.database.session import Database
-from dutiful.models import Role, Task
+from dutiful.models import Task
 from dutiful.settings import Settings
 
 
@@ -116,8 +116,8 @@ async def test_pages_give_each_entry_once_the_newest_first(ana: Person, limit: i
     ]
 
 
-async def test_the_trash_of_one_workspace_can_be_asked_for(ana: Person, database: Database) -> None:
-    shared = await share(database, ana)
+async def test_the_trash_of_one_workspace_can_be_asked_for(ana: Person) -> None:
+    shared = await make_shared(ana)
     for workspace_id in (shared.id, ana.workspace_id):
         task = await ana.make("/tasks", title=f"{workspace_id}", workspace_id=workspace_id)
         await delete(ana, f"/tasks/{task['id']}")
@@ -125,10 +125,8 @@ async def test_the_trash_of_one_workspace_can_be_asked_for(ana: Person, database
     assert len(await trash(ana)) == 2
 
 
-async def test_strangers_see_nothing_and_viewers_see_but_restore_nothing(
-    ana: Person, bob: Person, database: Database
-) -> None:
-    shared = await share(database, ana, bob=(bob, Role.VIEWER))
+async def test_strangers_see_nothing_and_viewers_see_but_restore_nothing(ana: Person, bob: Person) -> None:
+    shared = await make_shared(ana, bob, role="viewer")
     ids = await fill(ana, workspace_id=shared.id)
     secret = await ana.make("/tasks", title="secret")
     await delete(ana, f"/projects/{ids['project']}")
@@ -136,15 +134,15 @@ async def test_strangers_see_nothing_and_viewers_see_but_restore_nothing(
     assert await trash(bob) == [("project", "Papers", 5)]
     assert await trash(bob, workspace_id=ana.workspace_id) == []
     problem(await bob.post(f"/projects/{ids['project']}/restore"), 403)
-    await remove_member(database, ana, shared.id, bob)
+    await remove_member(ana, shared.id, bob)
     assert await trash(bob) == await trash(bob, workspace_id=shared.id) == []
     problem(await bob.client.get("/api/v1/trash"), 401)
     read_only = bob.with_token((await bob.make("/tokens", name="read", scopes=["read"]))["token"])
     assert await trash(read_only) == []
 
 
-async def test_a_workspace_that_was_deleted_takes_its_trash_with_it(ana: Person, database: Database) -> None:
-    shared = await share(database, ana)
+async def test_a_workspace_that_was_deleted_takes_its_trash_with_it(ana: Person) -> None:
+    shared = await make_shared(ana)
     task = await ana.make("/tasks", title="x", workspace_id=shared.id)
     await delete(ana, f"/tasks/{task['id']}")
     await delete(ana, f"/workspaces/{shared.id}")

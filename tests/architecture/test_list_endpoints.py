@@ -5,10 +5,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from tests.conftest import MakePerson
-from tests.people import Person
-from tests.sharing import invite, share
-from tests.statements import count_statements
+from tests.support.people import Person
 from tests.support.routes import Route, routes_of
+from tests.support.sharing import invite, share
+from tests.support.statements import count_statements
 
 from dutiful.database.session import Database
 

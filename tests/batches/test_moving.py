@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from tests.people import Person
+from tests.support.people import Person
 
 TASKS = 24
 OPERATIONS = 60

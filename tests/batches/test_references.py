@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.people import Person
 from tests.support.journals import latest_seq
+from tests.support.people import Person
 from tests.support.problems import pointers
 
 from dutiful.database.session import Database

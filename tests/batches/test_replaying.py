@@ -3,7 +3,7 @@
 from typing import Any
 
 from sqlalchemy import select
-from tests.people import Person
+from tests.support.people import Person
 
 from dutiful.database.session import Database
 from dutiful.models import IdempotencyKey

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.people import Person
-from tests.statements import count_statements
 from tests.support.journals import changes_of, latest_seq
+from tests.support.people import Person
+from tests.support.statements import count_statements
 
 from dutiful.database.session import Database
 

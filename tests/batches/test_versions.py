@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.people import Person
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
 
 

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, text, update
 from tests.conftest import MakePerson
-from tests.people import Person
-from tests.sharing import share
-from tests.statements import count_statements
+from tests.support.people import Person
+from tests.support.sharing import share
+from tests.support.statements import count_statements
 
 from dutiful.changes.cursor import decode_cursor, encode_cursor
 from dutiful.database.session import Database, Writer

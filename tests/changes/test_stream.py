@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import URL, delete, update
-from tests.people import Person
-from tests.sharing import disable, share
 from tests.support.live import Events, Live, serving
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
 from tests.support.servers import connections_in_use
+from tests.support.sharing import disable, share
 
 from dutiful.access import get_for_write
 from dutiful.api import stream as door

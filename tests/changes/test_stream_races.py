@@ -9,12 +9,12 @@ from contextlib import AsyncExitStack
 
 import pytest
 from sqlalchemy import URL
-from tests.changes.test_feed_races import WRITERS, all_changes, write
 from tests.conftest import MakePerson
-from tests.people import Person
-from tests.sharing import admit, share
-from tests.statements import count_statements
 from tests.support.live import Events, Live, serving
+from tests.support.people import Person
+from tests.support.sharing import admit, share
+from tests.support.statements import count_statements
+from tests.support.writers import WRITERS, all_changes, write
 
 from dutiful.api import stream as door_module
 from dutiful.changes import live as live_module

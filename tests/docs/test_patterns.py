@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
-from tests.people import Person
+from tests.support.people import Person
 
 from dutiful import access
 from dutiful.access import Actor

@@ -4,13 +4,10 @@ from typing import Any
 
 import pytest
 from tests.conftest import MakePerson
-from tests.people import Person
+from tests.support.people import Person
 from tests.support.problems import problem
-from tests.support.sharing import remove_member, share
+from tests.support.sharing import make_shared, remove_member
 from tests.support.undoing import latest, undo
-
-from dutiful.database.session import Database
-from dutiful.models import Role
 
 
 async def latest_of(person: Person, **params: Any) -> list[Any]:
@@ -65,15 +62,13 @@ async def test_it_says_what_was_taken_back_and_brought_back(ana: Person) -> None
     assert request["standing"] == "partly_undone"
 
 
-async def test_only_ones_own_are_told_and_only_where_one_still_is(
-    ana: Person, bob: Person, database: Database
-) -> None:
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+async def test_only_ones_own_are_told_and_only_where_one_still_is(ana: Person, bob: Person) -> None:
+    shared = await make_shared(ana, bob)
     await bob.make("/tasks", title="secret", workspace_id=shared.id)
     before = await latest_of(ana)
     assert "secret" not in str(before)
     assert (await latest_of(bob))[0]["workspace_ids"] == [shared.id]
-    await remove_member(database, ana, shared.id, bob)
+    await remove_member(ana, shared.id, bob)
     assert all(shared.id not in one["workspace_ids"] for one in await latest_of(bob))
     assert "secret" not in str(await latest_of(bob))
 

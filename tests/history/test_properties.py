@@ -5,14 +5,15 @@ import random
 
 import pytest
 from sqlalchemy import select
-from tests.api.test_replaying_the_journal import Busybody, replay, state_of_tables
-from tests.people import Person
+from tests.support.busybody import Busybody
 from tests.support.journals import changes_of
-from tests.support.sharing import Shared, share
+from tests.support.people import Person
+from tests.support.replaying import replay, state_of_tables
+from tests.support.sharing import Shared, make_shared
 from tests.support.undoing import Content, content_of, in_short
 
 from dutiful.database.session import Database
-from dutiful.models import Label, Member, Project, Role, Section, Task
+from dutiful.models import Label, Member, Project, Section, Task
 
 
 def busybodies(shared: Shared, seed: int, *people: Person) -> list[Busybody]:
@@ -27,7 +28,7 @@ def busybodies(shared: Shared, seed: int, *people: Person) -> list[Busybody]:
 async def test_undone_from_the_newest_on_every_state_comes_back(
     ana: Person, bob: Person, database: Database, seed: int
 ) -> None:
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+    shared = await make_shared(ana, bob)
     busy = busybodies(shared, seed, ana, bob)
     dice = random.Random(seed)  # noqa: S311 - no secret
     before = [await content_of(database, shared.id)]
@@ -91,7 +92,7 @@ async def check_invariants(database: Database, workspace_id: int) -> None:
 async def test_undone_at_random_nothing_breaks(
     ana: Person, bob: Person, database: Database, seed: int
 ) -> None:
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+    shared = await make_shared(ana, bob)
     dice = random.Random(seed)  # noqa: S311 - no secret
     statuses: list[int] = []
 

@@ -4,21 +4,21 @@ import asyncio
 from collections import Counter
 
 from tests.conftest import MakePerson
-from tests.people import Person
 from tests.support.journals import changes_of
+from tests.support.people import Person
 from tests.support.problems import problem
-from tests.support.sharing import remove_member, share
+from tests.support.sharing import admit, make_shared, remove_member
 from tests.support.undoing import content_of, latest, undo
 
 from dutiful.database.session import Database
-from dutiful.models import Role
 
 
 async def test_only_editors_take_back_and_strangers_see_nothing(
     ana: Person, bob: Person, new_person: MakePerson, database: Database
 ) -> None:
     vera, eve = await new_person("Vera"), await new_person("Eve")
-    shared = await share(database, ana, bob=(bob, Role.EDITOR), vera=(vera, Role.VIEWER))
+    shared = await make_shared(ana, bob)
+    await admit(ana, shared.id, vera, role="viewer")
     task = await ana.make("/tasks", title="secret", workspace_id=shared.id)
     change_id = await latest(ana)
     path = f"/changes/{change_id}/undo"
@@ -30,7 +30,7 @@ async def test_only_editors_take_back_and_strangers_see_nothing(
         problem(await ana.client.post(f"/api/v1{path}", json=body), 401)
         problem(await read_only.post(path, body), 403)
     assert await content_of(database, shared.id) == before
-    await remove_member(database, ana, shared.id, vera)
+    await remove_member(ana, shared.id, vera)
     problem(await vera.post(path), 404)
     # What somebody else did may be taken back by anybody who may write there.
     await undo(bob, change_id)
@@ -42,7 +42,7 @@ async def test_only_editors_take_back_and_strangers_see_nothing(
 async def test_a_request_that_went_further_than_one_may_is_taken_back_in_parts(
     ana: Person, bob: Person, database: Database
 ) -> None:
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+    shared = await make_shared(ana, bob)
     items = [{"title": "ours", "workspace_id": shared.id}, {"title": "secret"}]
     made = (await ana.post("/tasks/batch", items)).json()["items"]
     seq = (await changes_of(database, shared.id))[-1].seq

@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete
-from tests.api.test_replaying_the_journal import replay, state_of_tables
-from tests.people import Person
 from tests.support.journals import changes_of
+from tests.support.people import Person
 from tests.support.plain import PLAIN
 from tests.support.problems import problem
+from tests.support.replaying import replay, state_of_tables
 from tests.support.sharing import share
 from tests.support.undoing import content_of, in_short, latest, made_by, undo
 
 from dutiful.database.session import Database, Writer
-from dutiful.models import Change, Role, Task
+from dutiful.models import Change, Task
 
 DUE = {"date": "2026-12-01", "time": "17:00", "timezone": "Europe/Berlin"}
 
@@ -286,8 +286,8 @@ async def test_the_inbox_stays(ana: Person, database: Database) -> None:
     problem(await ana.post(f"/changes/{inbox}/undo"), 409, "inbox")
 
 
-async def test_rights_and_workspaces_are_not_taken_back(ana: Person, bob: Person, database: Database) -> None:
-    workspace_id = (await share(database, ana, bob=(bob, Role.EDITOR))).id
+async def test_rights_and_workspaces_are_not_taken_back(ana: Person, bob: Person) -> None:
+    workspace_id = await share(ana, bob)
     change_id = f"{workspace_id}-4"
     refused = problem(await ana.post(f"/changes/{change_id}/undo"), 409, "not_undoable")
     assert "member.added" in refused["detail"]
@@ -297,8 +297,8 @@ async def test_rights_and_workspaces_are_not_taken_back(ana: Person, bob: Person
         problem(answer, 409, "not_undoable")
 
 
-async def test_whoever_left_is_not_assigned_again(ana: Person, bob: Person, database: Database) -> None:
-    workspace_id = (await share(database, ana, bob=(bob, Role.EDITOR))).id
+async def test_whoever_left_is_not_assigned_again(ana: Person, bob: Person) -> None:
+    workspace_id = await share(ana, bob)
     task = await ana.make("/tasks", title="Milk", workspace_id=workspace_id, assignee_id=bob.user_id)
     assert (await ana.patch(f"/tasks/{task['id']}", {"assignee_id": None})).status_code == 200
     unassigned = await latest(ana)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tests.people import Person
-from tests.statements import count_statements
+from tests.support.people import Person
 from tests.support.problems import problem
+from tests.support.statements import count_statements
 from tests.support.undoing import content_of, in_short, latest, made_by, undo
 
 from dutiful.database.session import Database

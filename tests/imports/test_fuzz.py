@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.people import Person
+from tests.support.people import Person
 
 from dutiful.errors import Invalid
 from dutiful.imports import taskwarrior

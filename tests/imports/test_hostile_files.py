@@ -9,10 +9,10 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.people import Person
-from tests.sharing import share
 from tests.support.journals import tasks_of
+from tests.support.people import Person
 from tests.support.problems import problem
+from tests.support.sharing import share
 
 from dutiful.database.session import Database
 

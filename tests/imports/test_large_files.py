@@ -6,9 +6,9 @@ import uuid
 from typing import Any
 
 import pytest
-from tests.people import Person
-from tests.sharing import verbs
-from tests.statements import count_statements
+from tests.support.people import Person
+from tests.support.sharing import verbs
+from tests.support.statements import count_statements
 
 from dutiful.access import lock_workspace
 from dutiful.api import imports as door

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.people import Person
-from tests.statements import count_statements
 from tests.support.journals import changes_of, latest_seq, titles_of
+from tests.support.people import Person
 from tests.support.problems import problem
+from tests.support.statements import count_statements
 
 from dutiful.database.session import Database
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tests.people import Person
-from tests.statements import count_statements
 from tests.support.journals import changes_of, latest_seq, tasks_of
+from tests.support.people import Person
 from tests.support.problems import problem
+from tests.support.statements import count_statements
 
 from dutiful.database.session import Database
 

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
-from tests.api.test_replaying_the_journal import replay, state_of_tables
-from tests.people import Person, make_person
 from tests.support.journals import changes_of, tasks_of
+from tests.support.people import Person, make_person
 from tests.support.problems import problem
+from tests.support.replaying import replay, state_of_tables
 from tests.support.servers import Server, running
-from tests.support.sharing import share
+from tests.support.sharing import make_shared
 
 from dutiful import clock
 from dutiful.database import migrate
@@ -228,7 +228,7 @@ async def test_a_deleted_workspace_goes_with_all_it_held(
     monkeypatch.setattr(bites, "ROWS", 2)
     monkeypatch.setattr(bites, "SECONDS_BETWEEN", 0)
     bob = await make_person(database, server.client, "Bob")
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+    shared = await make_shared(ana, bob)
     parent = await ana.make("/tasks", title="Parent", workspace_id=shared.id)
     for number in range(3):
         parent = await ana.make("/tasks", title=f"{number}", parent_id=parent["id"], assignee_id=bob.user_id)
@@ -250,7 +250,7 @@ async def test_a_deleted_workspace_goes_with_all_it_held(
 async def test_a_workspace_restored_at_the_last_moment_keeps_all_it_holds(
     ana: Person, database: Database, turn_clock: Turn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = await share(database, ana)
+    shared = await make_shared(ana)
     task = await ana.make("/tasks", title="Kept", workspace_id=shared.id)
     await delete(ana, f"/workspaces/{shared.id}")
     end = purging._end
@@ -270,7 +270,7 @@ async def test_a_workspace_restored_at_the_last_moment_keeps_all_it_holds(
 async def test_a_workspace_whose_end_has_begun_is_not_restored(
     ana: Person, database: Database, turn_clock: Turn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = await share(database, ana)
+    shared = await make_shared(ana)
     await delete(ana, f"/workspaces/{shared.id}")
 
     async def killed(database: Database, workspace_id: int) -> int:

@@ -12,9 +12,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import URL
 from tests.cli.programs import Serving, data_folder
-from tests.people import Person
 from tests.support.contract import hold_to_contract_blocking
 from tests.support.live import Events, serving
+from tests.support.people import Person
 
 from dutiful import logs
 from dutiful.api import stream

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
-from tests.people import Person
 from tests.support.contract import hold_to_contract
+from tests.support.people import Person
 from tests.support.problems import problem
 
 from dutiful.database.session import Database

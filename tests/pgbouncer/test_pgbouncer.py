@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, make_url, text
-from tests.changes.test_feed_races import all_changes, write
 from tests.cli.programs import fresh_database
-from tests.people import Person, make_person
 from tests.pgbouncer.asking import QUESTIONS, ROUNDS
 from tests.pgbouncer.conftest import PgBouncer, running_pgbouncer
-from tests.sharing import share
 from tests.support.live import Live, serving
+from tests.support.people import Person, make_person
+from tests.support.sharing import share
+from tests.support.writers import all_changes, write
 
 from dutiful.changes import wakeups as wakeups_module
 from dutiful.changes.cursor import encode_cursor

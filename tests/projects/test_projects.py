@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from tests.people import Person
-from tests.sharing import journal, share
-from tests.statements import count_statements
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
+from tests.support.sharing import journal, share
+from tests.support.statements import count_statements
 
 from dutiful.database.session import Database, Writer
 from dutiful.models import Project

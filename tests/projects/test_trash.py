@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any
 
-from tests.people import Person
-from tests.sharing import journal
-from tests.statements import count_statements
 from tests.support.journals import changes_of, latest_seq, tasks_of
+from tests.support.people import Person
 from tests.support.problems import problem
+from tests.support.sharing import journal
+from tests.support.statements import count_statements
 
 from dutiful import positions
 from dutiful.database.session import Database, Writer

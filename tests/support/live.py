@@ -11,8 +11,8 @@ from typing import Any, Self
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import URL
-from tests.people import Person
 from tests.support.contract import hold_to_contract
+from tests.support.people import Person
 from tests.support.servers import connections_in_use
 
 from dutiful.changes.live import LiveFeed

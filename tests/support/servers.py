@@ -8,8 +8,8 @@ import httpx
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import URL
 from sqlalchemy.pool import QueuePool
-from tests.people import Person
 from tests.support.contract import hold_to_contract
+from tests.support.people import Person
 
 from dutiful.app import create_app
 from dutiful.database.session import Database

@@ -8,8 +8,8 @@ from dataclasses import replace
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import update
-from tests.people import API, Person
 from tests.support.contract import hold_to_contract
+from tests.support.people import API, Person
 
 from dutiful.accounts import password_changes
 from dutiful.accounts.passwords import hash_password

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 from sqlalchemy import select
-from tests.people import Person
+from tests.support.people import Person
 
 from dutiful.access import workspace_of
 from dutiful.database.session import Database

@@ -3,14 +3,13 @@
 from typing import Any
 
 import pytest
-from tests.people import Person
-from tests.statements import count_statements
 from tests.support.journals import changes_of, latest_seq, titles_of
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
-from tests.support.sharing import share
+from tests.support.sharing import make_shared
+from tests.support.statements import count_statements
 
 from dutiful.database.session import Database
-from dutiful.models import Role
 
 
 def numbered(count: int, **fields: Any) -> list[dict[str, Any]]:
@@ -63,8 +62,8 @@ async def test_tasks_of_one_batch_keep_their_order_behind_what_is_there(ana: Per
     assert titles == ["first", *(f"{number}" for number in range(70))]
 
 
-async def test_a_batch_may_go_to_many_places(ana: Person, bob: Person, database: Database) -> None:
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+async def test_a_batch_may_go_to_many_places(ana: Person, bob: Person) -> None:
+    shared = await make_shared(ana, bob)
     project = await ana.make("/projects", name="Papers")
     parent = await ana.make("/tasks", title="Parent", project_id=project["id"])
     places: list[dict[str, Any]] = [
@@ -119,7 +118,7 @@ async def test_what_is_no_batch_is_refused(ana: Person, database: Database, body
 async def test_a_viewer_of_one_place_of_many_writes_to_none(
     ana: Person, bob: Person, database: Database
 ) -> None:
-    shared = await share(database, ana, bob=(bob, Role.VIEWER))
+    shared = await make_shared(ana, bob, role="viewer")
     refused = await bob.post("/tasks/batch", [{"title": "x"}, {"title": "y", "workspace_id": shared.id}])
     problem(refused, 403, "forbidden")
     assert await titles_of(database, bob.workspace_id) == []

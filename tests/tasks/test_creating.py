@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.people import Person
 from tests.support.journals import titles_of
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
 
 from dutiful.database.session import Database

@@ -3,12 +3,9 @@
 import asyncio
 
 import pytest
-from tests.people import Person
+from tests.support.people import Person
 from tests.support.problems import pointers
-from tests.support.sharing import share
-
-from dutiful.database.session import Database
-from dutiful.models import Role
+from tests.support.sharing import make_shared
 
 
 async def names_on(person: Person, task_id: int) -> set[str]:
@@ -42,8 +39,8 @@ async def test_given_whole_the_list_replaces_and_a_delta_comes_on_top(ana: Perso
     assert await names_on(ana, task["id"]) == {"home", "garden"}
 
 
-async def test_two_people_adding_labels_both_win(ana: Person, bob: Person, database: Database) -> None:
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+async def test_two_people_adding_labels_both_win(ana: Person, bob: Person) -> None:
+    shared = await make_shared(ana, bob)
     task = await ana.make("/tasks", title="x", workspace_id=shared.id)
     answers = await asyncio.gather(
         *(

@@ -7,12 +7,9 @@ import random
 from typing import Any
 
 import pytest
-from tests.people import Person
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
-from tests.support.sharing import share
-
-from dutiful.database.session import Database
-from dutiful.models import Role
+from tests.support.sharing import make_shared
 
 SORTS = ["id", "due", "priority", "position", "updated_at"]
 PRIORITIES = ["none", "low", "medium", "high", "urgent"]
@@ -22,8 +19,8 @@ async def titles(person: Person, **params: Any) -> str:
     return "".join(task["title"] for task in await person.all("/tasks", **params))
 
 
-async def test_each_filter_narrows(ana: Person, bob: Person, database: Database) -> None:
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+async def test_each_filter_narrows(ana: Person, bob: Person) -> None:
+    shared = await make_shared(ana, bob)
     project = await ana.make("/projects", name="Papers")
     section = await ana.make("/sections", name="Urgent", project_id=project["id"])
     parent = await ana.make("/tasks", title="a", labels_add=["Äpfel", "x"])
@@ -177,10 +174,8 @@ async def test_the_order_by_due_date_depends_on_where_one_is(ana: Person) -> Non
 
 
 @pytest.mark.parametrize("direction", ["", "-"])
-async def test_while_others_write_every_row_is_given_once(
-    ana: Person, bob: Person, database: Database, direction: str
-) -> None:
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+async def test_while_others_write_every_row_is_given_once(ana: Person, bob: Person, direction: str) -> None:
+    shared = await make_shared(ana, bob)
     first = [{"title": f"{number}", "workspace_id": shared.id} for number in range(60)]
     there = {task["id"] for task in (await ana.post("/tasks/batch", first)).json()["items"]}
     is_read = asyncio.Event()

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
-from tests.people import Person
 from tests.support.journals import changes_of, tasks_of
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
-from tests.support.sharing import share
+from tests.support.sharing import make_shared
 
 from dutiful.database.session import Database, Writer
-from dutiful.models import Role, Task
+from dutiful.models import Task
 
 
 async def make_three(person: Person, **where: Any) -> list[int]:
@@ -165,9 +165,9 @@ async def test_a_move_cannot_nest_deeper_than_five(ana: Person) -> None:
 
 
 async def test_what_is_not_there_or_of_another_workspace_is_refused_with_its_pointer(
-    ana: Person, bob: Person, database: Database
+    ana: Person, bob: Person
 ) -> None:
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+    shared = await make_shared(ana, bob)
     task = await ana.make("/tasks", title="x")
     foreign = []
     # Of a workspace she may not see, and of one that she may see but the task is not in.

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from tests.api.test_replaying_the_journal import replay, state_of_tables
-from tests.people import Person
 from tests.support.journals import changes_of, tasks_of
-from tests.support.sharing import share
+from tests.support.people import Person
+from tests.support.replaying import replay, state_of_tables
+from tests.support.sharing import make_shared
 
 from dutiful.database.session import Database
 from dutiful.models import Project, Section, Task
@@ -86,8 +86,8 @@ class Board:
         self.workspace, self.project, self.sections, self.tasks = workspace, project, sections, tasks
 
     @classmethod
-    async def make(cls, person: Person, database: Database, size: int) -> "Board":
-        shared = await share(database, person)
+    async def make(cls, person: Person, size: int) -> "Board":
+        shared = await make_shared(person)
         project = (await person.make("/projects", name="Board", workspace_id=shared.id))["id"]
         sections = [
             (await person.make("/sections", name=name, project_id=project))["id"]
@@ -141,7 +141,7 @@ async def check_pages(person: Person, board: Board, tasks: Sequence[Task]) -> No
 
 
 async def test_twenty_clients_move_tasks_at_once(ana: Person, database: Database) -> None:
-    board = await Board.make(ana, database, 24)
+    board = await Board.make(ana, 24)
     movers = [Mover(ana, board, random.Random(number)) for number in range(CLIENTS)]  # noqa: S311 - no secret
     await asyncio.gather(*(mover.go(MOVES) for mover in movers))
     statuses = sum((mover.statuses for mover in movers), Counter[int]())
@@ -153,7 +153,7 @@ async def test_twenty_clients_move_tasks_at_once(ana: Person, database: Database
 async def test_twenty_clients_that_all_want_one_place_all_get_near_it(
     ana: Person, database: Database
 ) -> None:
-    board = await Board.make(ana, database, 24)
+    board = await Board.make(ana, 24)
     anchor, *others = board.tasks[:24]
     moves = [ana.post(f"/tasks/{one}/move", {"after": anchor}) for one in others[:CLIENTS]]
     assert [response.status_code for response in await asyncio.gather(*moves)] == [200] * CLIENTS
@@ -172,7 +172,7 @@ async def test_twenty_clients_that_all_want_one_place_all_get_near_it(
 async def test_twenty_clients_move_projects_or_sections_at_once(
     ana: Person, database: Database, kind: str
 ) -> None:
-    shared = await share(database, ana)
+    shared = await make_shared(ana)
     where = {"workspace_id": shared.id} if kind == "project" else {"project_id": shared.inbox_id}
     path = f"/{kind}s"
     known = [(await ana.make(path, name=f"{number}", **where))["id"] for number in range(12)]

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import column, func, select, text
-from tests.people import Person
-from tests.statements import count_statements
 from tests.support.journals import tasks_of
+from tests.support.people import Person
 from tests.support.plain import PLAIN
 from tests.support.problems import pointers
-from tests.support.sharing import share
+from tests.support.sharing import make_shared
+from tests.support.statements import count_statements
 
 from dutiful import words
 from dutiful.database.session import Database, Writer
 from dutiful.errors import Invalid
-from dutiful.models import Role, Task
+from dutiful.models import Task
 from dutiful.tasks import search
 
 # --- the words of a text ----------------------------------------------------------------------------------------------
@@ -284,10 +284,8 @@ async def check_words(database: Database, workspace_id: int) -> None:
             assert await session.scalar(is_right.where(Task.id == task.id)), task.title
 
 
-async def test_a_search_goes_with_every_filter_order_and_page(
-    ana: Person, bob: Person, database: Database
-) -> None:
-    shared = await share(database, ana, bob=(bob, Role.EDITOR))
+async def test_a_search_goes_with_every_filter_order_and_page(ana: Person, bob: Person) -> None:
+    shared = await make_shared(ana, bob)
     items = [
         {"title": f"{number:03} milk", "workspace_id": shared.id if number % 3 else ana.workspace_id}
         | {"priority": ["low", "high"][number % 2], "labels_add": ["x"] if number % 5 else []}
@@ -313,8 +311,8 @@ async def test_a_search_goes_with_every_filter_order_and_page(
     assert await ana.all("/tasks", q="-milk", workspace_id=shared.id) == []
 
 
-async def test_nobody_finds_what_is_anothers(ana: Person, bob: Person, database: Database) -> None:
-    shared = await share(database, ana, bob=(bob, Role.VIEWER))
+async def test_nobody_finds_what_is_anothers(ana: Person, bob: Person) -> None:
+    shared = await make_shared(ana, bob, role="viewer")
     await ana.make("/tasks", title="secret")
     ours = await ana.make("/tasks", title="secret plan", workspace_id=shared.id)
     for params in ({}, {"workspace_id": shared.id}):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.people import Person
 from tests.support.journals import changes_of, tasks_of
+from tests.support.people import Person
 from tests.support.problems import problem
 
 from dutiful.database.session import Database

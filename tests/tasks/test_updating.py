@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.people import Person
 from tests.support.journals import changes_of, latest_seq
+from tests.support.people import Person
 from tests.support.problems import pointers, problem
 
 from dutiful.database.session import Database

@@ -9,10 +9,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import URL, select, update
 from tests.conftest import MakePerson, http_client
-from tests.people import Person
-from tests.sharing import account_events, admit, disable, invite, journal, share, verbs
-from tests.statements import count_statements
 from tests.support.journals import changes_of
+from tests.support.people import Person
+from tests.support.sharing import account_events, admit, disable, invite, journal, share, verbs
+from tests.support.statements import count_statements
 
 from dutiful.app import create_app
 from dutiful.database.session import Database, Writer

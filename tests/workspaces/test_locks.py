@@ -2,8 +2,8 @@
 
 import asyncio
 
-from tests.people import Person
-from tests.sharing import share
+from tests.support.people import Person
+from tests.support.sharing import share
 
 from dutiful.access import lock_workspaces
 from dutiful.database.session import Database, Rollback, Writer

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 from tests.conftest import MakePerson
-from tests.people import Person
-from tests.sharing import account_events, admit, disable, journal, share, verbs
-from tests.statements import count_statements
+from tests.support.people import Person
+from tests.support.sharing import account_events, admit, disable, journal, share, verbs
+from tests.support.statements import count_statements
 
 from dutiful.changes.cursor import decode_cursor
 from dutiful.database.session import Database, Writer

@@ -3,10 +3,10 @@ from datetime import timedelta
 
 from sqlalchemy import update
 from tests.conftest import MakePerson
-from tests.people import Person
-from tests.sharing import account_events, journal, share, verbs
-from tests.statements import count_statements
 from tests.support.journals import changes_of
+from tests.support.people import Person
+from tests.support.sharing import account_events, journal, share, verbs
+from tests.support.statements import count_statements
 
 from dutiful import clock
 from dutiful.database.session import Database, Writer

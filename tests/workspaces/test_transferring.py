@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 from tests.conftest import MakePerson
-from tests.people import Person
-from tests.sharing import account_events, disable, invite, journal, share
+from tests.support.people import Person
+from tests.support.sharing import account_events, disable, invite, journal, share
 
 from dutiful.database.session import Database
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from sqlalchemy import select
 from tests.conftest import MakePerson
-from tests.people import Person
-from tests.sharing import share
+from tests.support.people import Person
+from tests.support.sharing import share
 
 from dutiful import access
 from dutiful.accounts import erasure

@@ -2,9 +2,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.people import Person
-from tests.sharing import account_events, journal, share, verbs
-from tests.statements import count_statements
+from tests.support.people import Person
+from tests.support.sharing import account_events, journal, share, verbs
+from tests.support.statements import count_statements
 
 from dutiful.database.session import Database
 
