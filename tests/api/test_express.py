@@ -163,7 +163,7 @@ def handed_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     class _Lane(ExpressLane):
         def __init__(self, app: Any, of: ExpressLane) -> None:
             super().__init__(app)
-            self._routes = of._routes
+            self._routes, self._askers = of._routes, of._askers
 
     monkeypatch.setattr(ExpressLane, "__call__", watched)
     return handed
@@ -525,6 +525,16 @@ async def test_what_fails_after_it_was_written_is_not_done_twice(
 
 
 # --- what it is for ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_token_that_was_seen_lately_is_looked_at_all_the_same(ana: Person) -> None:
+    made = await ana.make("/tokens", name="phone")
+    phone = ana.with_token(made["token"])
+    await ana.make("/tasks", title="x")
+    for _ in range(3):
+        assert (await phone.get("/tasks")).status_code == 200
+    await ana.delete(f"/tokens/{made['id']}")
+    problem(await phone.get("/tasks"), 401)
 
 
 async def test_each_takes_one_statement_and_a_change_two(ana: Person, database: Database) -> None:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dutiful.accounts.authentication import note_use
 from dutiful.api.express import reads, writes
+from dutiful.api.express.asking import Askers
 from dutiful.api.express.request import Answer, Request, is_id, read, read_body, replayed
 from dutiful.api.idempotency import fingerprint
 from dutiful.api.problems import answer_known
@@ -35,10 +36,11 @@ class ExpressLane:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._routes: Mapping[str, object] = {}
+        self._askers = Askers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         chosen = _choose(scope)
-        request = None if chosen is None else read(scope)
+        request = None if chosen is None else read(scope, self._askers)
         if chosen is None or request is None or not scope["app"].state.direct_pool.is_usable:
             await self.app(scope, receive, send)
             return

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, bindparam, select
@@ -15,6 +17,8 @@ from dutiful.database.direct import Record
 from dutiful.database.types import AwareDateTime
 from dutiful.models import Token, User
 
+_MOST_ASKERS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Asker:
@@ -23,6 +27,26 @@ class Asker:
     user_id: int
     token_id: int
     last_use_is_old: bool
+
+
+class Askers:
+    """Whose tokens came lately. That never changes, and saves asking for it with each row of a list.
+
+    Whether a token may still be used is not remembered: each statement looks.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[bytes, tuple[float, Asker]] = {}
+
+    def find(self, token_hash: bytes) -> Asker | None:
+        """None also when it is time to note the use of the token."""
+        noted_at, asker = self._seen.get(token_hash, (-inf, None))
+        return asker if monotonic() - noted_at < LAST_USE_PRECISION.total_seconds() else None
+
+    def remember(self, token_hash: bytes, asker: Asker) -> None:
+        if len(self._seen) >= _MOST_ASKERS:
+            self._seen.clear()
+        self._seen[token_hash] = (monotonic(), Asker(asker.user_id, asker.token_id, last_use_is_old=False))
 
 
 def who() -> CTE:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope
 
-from dutiful.api.express.asking import Asker
+from dutiful.api.express.asking import Asker, Askers
 
 MOST_BYTES = 1_000_000
 """Of a body. Larger ones are rare."""
@@ -25,6 +25,7 @@ class Request:
     secret: str
     request_id: uuid.UUID
     takes_body: bool
+    askers: Askers
     body: bytes = b""
     fingerprint: bytes = b""
     """Of one with an Idempotency-Key."""
@@ -51,7 +52,7 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def read(scope: Scope) -> Request | None:
+def read(scope: Scope, askers: Askers) -> Request | None:
     """None for a request with anything uncommon about it, and one without a bearer token."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     if len(headers) != len(scope["headers"]) or not _UNKNOWN.isdisjoint(headers):
@@ -63,7 +64,7 @@ def read(scope: Scope) -> Request | None:
     takes_body = scope["method"] != "GET"
     if takes_body and not (_has_json(headers) and not scope["query_string"]):
         return None
-    return Request(headers, scope["query_string"], secret, scope["state"]["request_id"], takes_body)
+    return Request(headers, scope["query_string"], secret, scope["state"]["request_id"], takes_body, askers)
 
 
 def _has_json(headers: Mapping[str, str]) -> bool:
