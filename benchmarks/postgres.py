@@ -56,7 +56,7 @@ class Postgres:
         )
         async with self.connection("postgres") as connection, asyncio.timeout(60):
             quiet = 0
-            while quiet < 4:
+            while quiet < 10:
                 # One of them is this very question.
                 quiet = quiet + 1 if await connection.fetchval(busy) <= 1 else 0
                 await asyncio.sleep(0.05)
