@@ -34,6 +34,8 @@ FAST_AND_UNSAFE = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "150",
+    # Its workers are the superuser's, whom our role may not send away from a database that it drops.
+    "autovacuum": "off",
 }
 
 
