@@ -348,10 +348,22 @@ def _storing(is_keyed: bool, body: str, more_headers: str = "") -> str:
     )"""  # noqa: S608 - only our own words are put into it
 
 
+def _seen_project(where_to: str) -> str:
+    return f"""seen AS MATERIALIZED (
+        SELECT workspace.id AS workspace_id, who.user_id, project.id AS thing_id, counter.seq
+        {_WRITABLE}
+             JOIN projects AS project ON project.deleted_at IS NULL AND {_PROJECTS[where_to]}
+    )"""
+
+
+def _key(number: str) -> str:
+    """As `positions.numbered`."""
+    return f"chr(96 + length(CAST({number} AS text))) || CAST({number} AS text)"
+
+
 @cache
 def _create_statement(where_to: str, is_keyed: bool) -> DirectStatement:
-    # The number of its own change is a key behind all others: see positions.numbered.
-    key = "chr(96 + length(CAST(numbered.seq AS text))) || CAST(numbered.seq AS text)"
+    key = _key("numbered.seq")
     answered = ", ".join(f"written.{name}" for name in _KNOWN_LATER)
     after = (
         "CAST(:after AS jsonb) || jsonb_build_object('project_id', written.project_id, "
@@ -361,11 +373,7 @@ def _create_statement(where_to: str, is_keyed: bool) -> DirectStatement:
     return DirectStatement(
         text(f"""
     WITH {_WHO},
-    seen AS MATERIALIZED (
-        SELECT workspace.id AS workspace_id, who.user_id, project.id AS thing_id, counter.seq
-        {_WRITABLE}
-             JOIN projects AS project ON project.deleted_at IS NULL AND {_PROJECTS[where_to]}
-    ),
+    {_seen_project(where_to)},
     {_ONE},
     written AS (
         INSERT INTO tasks (workspace_id, project_id, position, label_ids, uid, version, created_by, created_at,
@@ -393,17 +401,13 @@ def _create_statement(where_to: str, is_keyed: bool) -> DirectStatement:
 def _batch_statement(where_to: str) -> DirectStatement:
     # As many numbers as there are items end with the counter's.
     number = "(numbered.seq - CAST(:count AS bigint) + item.n)"
-    key = f"chr(96 + length(CAST({number} AS text))) || CAST({number} AS text)"
+    key = _key(number)
     answered = ", ".join(f"written.{name}" for name in _KNOWN_LATER)
     columns = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
     return DirectStatement(
         text(f"""
     WITH {_WHO},
-    seen AS MATERIALIZED (
-        SELECT workspace.id AS workspace_id, who.user_id, project.id AS thing_id, counter.seq
-        {_WRITABLE}
-             JOIN projects AS project ON project.deleted_at IS NULL AND {_PROJECTS[where_to]}
-    ),
+    {_seen_project(where_to)},
     {_MANY},
     item AS MATERIALIZED (
         SELECT item.*, {key} AS key, {number} AS seq
