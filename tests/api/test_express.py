@@ -21,10 +21,11 @@ from tests.support.servers import running
 from tests.support.sharing import make_shared
 from tests.support.statements import count_statements
 
-from dutiful.api.express import ExpressLane, rows, writes
+from dutiful.api.express import ExpressLane, writes
 from dutiful.database.session import Database, Writer
 from dutiful.models import Change, Role, Task
 from dutiful.settings import Settings
+from dutiful.tasks import rows
 from dutiful.tasks.schemas import TaskOut
 from dutiful.versions import ANY
 from dutiful.workspaces import service as workspaces

@@ -9,13 +9,13 @@ import orjson
 from sqlalchemy import BindParameter, bindparam, select
 
 from dutiful.access import workspaces_of
-from dutiful.api.express import rows
 from dutiful.api.express.asking import asker, asker_columns, credentials, who
 from dutiful.api.express.request import Answer, Request, is_id
 from dutiful.database.direct import DirectPool, DirectStatement
 from dutiful.errors import Invalid
 from dutiful.models import Priority, Status, Task
 from dutiful.paging import MOST_ITEMS
+from dutiful.tasks import rows
 from dutiful.tasks.filters import TaskFilter
 
 _ORDER = TaskFilter(timezone="UTC").order()

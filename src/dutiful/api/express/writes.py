@@ -19,7 +19,6 @@ from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import bindparam, select, text
 
 from dutiful import clock, words
-from dutiful.api.express import rows
 from dutiful.api.express.asking import ASKER, Asker, asker
 from dutiful.api.express.request import Answer, Request
 from dutiful.api.headers import parse_if_match
@@ -31,7 +30,7 @@ from dutiful.database.direct import DirectPool, DirectStatement, Record
 from dutiful.errors import DutifulError
 from dutiful.models import Status, Task
 from dutiful.models.task import new_uid, when_columns
-from dutiful.tasks import service
+from dutiful.tasks import rows, service
 from dutiful.tasks.schemas import MOST_IN_A_BATCH, TaskCreate, TaskPatch
 
 # What takes a look at something else than the task itself.
