@@ -118,6 +118,14 @@ def test_no_dependency_of_a_route_is_left_open(app: FastAPI) -> None:
             assert not inspect.isasyncgenfunction(call), (one.name, call)
 
 
+def test_nothing_that_a_route_needs_is_done_by_a_thread(app: FastAPI) -> None:
+    """FastAPI hands what is no coroutine to one, which takes longer than all that any of them does."""
+    for one in api_routes(app):
+        for call in (one.route.endpoint, *dependencies_of(one.route.dependant)):
+            work = call if inspect.isroutine(call) else type(call).__call__
+            assert inspect.iscoroutinefunction(work), (one.name, call)
+
+
 # A token stops working before its row goes: the deletion waits for writes that hold it.
 COMMITS_ON_ITS_OWN = {"DELETE /tokens/{token_id}", "DELETE /sessions/current"}
 

@@ -1,6 +1,11 @@
-"""The three kinds of dependency: who asks, the transaction, which part of a list."""
+"""The three kinds of dependency: who asks, the transaction, which part of a list.
 
-from typing import Annotated
+None of them waits for anything, and yet they are coroutines: FastAPI hands plain functions, and classes, to a thread,
+which takes longer than all they do.
+"""
+
+import inspect
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPBearer
@@ -24,13 +29,13 @@ _bearer = HTTPBearer(
 )
 
 
-def get_db(request: Request) -> Writer:
+async def get_db(request: Request) -> Writer:
     """The session of this request's transaction. It commits after the answer is made; nobody else does."""
     session: Writer = request.state.session
     return session
 
 
-def get_read_db(request: Request) -> Reader:
+async def get_read_db(request: Request) -> Reader:
     session: Reader = request.state.session
     return session
 
@@ -39,7 +44,7 @@ Db = Annotated[Writer, Depends(get_db)]
 ReadDb = Annotated[Reader, Depends(get_read_db)]
 
 
-def get_signed_in_actor(request: Request, _: Annotated[object, Depends(_bearer)]) -> Actor:
+async def get_signed_in_actor(request: Request, _: Annotated[object, Depends(_bearer)]) -> Actor:
     actor: Actor | None = request.state.actor
     if actor is None:
         raise Unauthenticated("A token is needed: send it as “Authorization: Bearer dtf_…”.")
@@ -55,7 +60,7 @@ def get_database(request: Request) -> Database:
     return database
 
 
-def get_own_commits(request: Request) -> OwnCommits:
+async def get_own_commits(request: Request) -> OwnCommits:
     own_commits: OwnCommits = request.app.state.own_commits
     return own_commits
 
@@ -65,7 +70,7 @@ OwnCommit = Annotated[OwnCommits, Depends(get_own_commits)]
 
 
 @need
-def get_actor(request: Request, actor: SignedInActor) -> Actor:
+async def get_actor(request: Request, actor: SignedInActor) -> Actor:
     actor.require_scope(Scope.READ if request.method in SAFE_METHODS else Scope.WRITE)
     return actor
 
@@ -74,7 +79,7 @@ CurrentActor = Annotated[Actor, Depends(get_actor)]
 
 
 @need
-def get_admin_scoped_actor(_: Request, actor: CurrentActor) -> Actor:
+async def get_admin_scoped_actor(_: Request, actor: CurrentActor) -> Actor:
     actor.require_scope(Scope.ADMIN)
     return actor
 
@@ -84,7 +89,7 @@ AdminScopedActor = Annotated[Actor, Depends(get_admin_scoped_actor)]
 
 
 @need
-def get_administrator(_: Request, actor: AdminScopedActor) -> Actor:
+async def get_administrator(_: Request, actor: AdminScopedActor) -> Actor:
     if not actor.is_admin:
         raise not_an_administrator()
     return actor
@@ -93,7 +98,7 @@ def get_administrator(_: Request, actor: AdminScopedActor) -> Actor:
 Administrator = Annotated[Actor, Depends(get_administrator)]
 
 
-def get_visitor(request: Request) -> Visitor:
+async def get_visitor(request: Request) -> Visitor:
     """The address is the socket's, or what a trusted proxy says (the server sees to that)."""
     return Visitor.of(request.client.host if request.client else None, request.headers.get("user-agent"))
 
@@ -101,12 +106,12 @@ def get_visitor(request: Request) -> Visitor:
 CurrentVisitor = Annotated[Visitor, Depends(get_visitor)]
 
 
-def get_prepared(request: Request) -> object:
+async def get_prepared(request: Request) -> object:
     """What `prepared_by` did before the transaction."""
     return request.state.prepared
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
@@ -114,7 +119,7 @@ def get_settings(request: Request) -> Settings:
 CurrentSettings = Annotated[Settings, Depends(get_settings)]
 
 
-def get_if_match(
+async def get_if_match(
     if_match: Annotated[str | None, Header(description="The ETag the change is based on.")] = None,
 ) -> Expected:
     return parse_if_match(if_match)
@@ -123,7 +128,7 @@ def get_if_match(
 IfMatch = Annotated[Expected, Depends(get_if_match)]
 
 
-def get_slice(
+async def get_slice(
     limit: Annotated[int, Query(ge=1, le=MOST_ITEMS)] = 50,
     skip: Annotated[int, Query(ge=0, le=MOST_SKIPPED)] = 0,
     cursor: Annotated[
@@ -134,3 +139,13 @@ def get_slice(
 
 
 WantedSlice = Annotated[Slice, Depends(get_slice)]
+
+
+def of_query(kind: type[Any]) -> Any:
+    """One of `kind`, made of the query parameters that its fields name."""
+
+    async def make(**given: Any) -> Any:
+        return kind(**given)
+
+    make.__signature__ = inspect.signature(kind)  # type: ignore[attr-defined]
+    return Depends(make)

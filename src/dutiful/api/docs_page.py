@@ -35,11 +35,12 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-def lead_to_docs() -> Response:
+async def lead_to_docs() -> Response:
     # Relative, so that it holds behind a proxy that serves a folder.
     return RedirectResponse("docs", headers=SECURITY_HEADERS)
 
 
+# The first time files are read and packed: in a thread.
 @router.get("/docs")
 def show_docs(request: Request) -> Response:
     return _answer(request, _page(), "no-cache")

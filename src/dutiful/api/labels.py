@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from dutiful.access import get
-from dutiful.api.deps import CurrentActor, Db, IfMatch, ReadDb, WantedSlice
+from dutiful.api.deps import CurrentActor, Db, IfMatch, ReadDb, WantedSlice, of_query
 from dutiful.api.headers import created, tagged
 from dutiful.api.transaction import TransactionRoute
 from dutiful.labels import queries, service
@@ -19,7 +19,10 @@ router = APIRouter(prefix="/labels", tags=["labels"], route_class=TransactionRou
 
 @router.get("", response_model=Page[LabelOut])
 async def list_labels(
-    db: ReadDb, actor: CurrentActor, wanted: WantedSlice, narrow: Annotated[LabelFilter, Depends()]
+    db: ReadDb,
+    actor: CurrentActor,
+    wanted: WantedSlice,
+    narrow: Annotated[LabelFilter, of_query(LabelFilter)],
 ) -> Any:
     items, next_cursor = await queries.page(db, actor, wanted, narrow)
     return {"items": items, "count": len(items), "next_cursor": next_cursor}

@@ -56,9 +56,9 @@ async def change_my_password(
 
 async def _note_request(request: Request) -> bool:
     body = await body_of(request, PasswordResetRequest)
-    if body is None or get_settings(request).smtp_url is None:
+    if body is None or (await get_settings(request)).smtp_url is None:
         return False
-    return await password_resets.note_request(get_database(request), body.email, get_visitor(request))
+    return await password_resets.note_request(get_database(request), body.email, await get_visitor(request))
 
 
 @router.post("/password-resets", status_code=202)
@@ -81,10 +81,10 @@ async def _prepare_use(request: Request) -> Use | None:
         return None
     return await password_resets.prepare_use(
         get_database(request),
-        get_settings(request),
+        await get_settings(request),
         body.token.get_secret_value(),
         body.password.get_secret_value(),
-        get_visitor(request),
+        await get_visitor(request),
     )
 
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from dutiful.access import get
-from dutiful.api.deps import CurrentActor, Db, IfMatch, ReadDb, WantedSlice
+from dutiful.api.deps import CurrentActor, Db, IfMatch, ReadDb, WantedSlice, of_query
 from dutiful.api.headers import created, tagged
 from dutiful.api.transaction import TransactionRoute
 from dutiful.models import Project
@@ -20,7 +20,10 @@ router = APIRouter(prefix="/projects", tags=["projects"], route_class=Transactio
 
 @router.get("", response_model=Page[ProjectOut])
 async def list_projects(
-    db: ReadDb, actor: CurrentActor, wanted: WantedSlice, narrow: Annotated[ProjectFilter, Depends()]
+    db: ReadDb,
+    actor: CurrentActor,
+    wanted: WantedSlice,
+    narrow: Annotated[ProjectFilter, of_query(ProjectFilter)],
 ) -> Any:
     items, next_cursor = await queries.page(db, actor, wanted, narrow)
     return {"items": items, "count": len(items), "next_cursor": next_cursor}

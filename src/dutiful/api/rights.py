@@ -1,7 +1,7 @@
 """What a route needs of whoever asks, as its dependencies say it: so that it can be asked for again where none of them
 runs, before a kept answer is repeated."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from fastapi import Request
@@ -9,7 +9,7 @@ from fastapi.dependencies.models import Dependant
 
 from dutiful.access import Actor
 
-Need = Callable[[Request, Actor], Actor]
+Need = Callable[[Request, Actor], Awaitable[Actor]]
 """Raises Forbidden."""
 NeedT = TypeVar("NeedT", bound=Need)
 

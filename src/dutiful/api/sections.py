@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from dutiful.access import get
-from dutiful.api.deps import CurrentActor, Db, IfMatch, ReadDb, WantedSlice
+from dutiful.api.deps import CurrentActor, Db, IfMatch, ReadDb, WantedSlice, of_query
 from dutiful.api.headers import created, tagged
 from dutiful.api.transaction import TransactionRoute
 from dutiful.models import Section
@@ -20,7 +20,10 @@ router = APIRouter(prefix="/sections", tags=["sections"], route_class=Transactio
 
 @router.get("", response_model=Page[SectionOut])
 async def list_sections(
-    db: ReadDb, actor: CurrentActor, wanted: WantedSlice, narrow: Annotated[SectionFilter, Depends()]
+    db: ReadDb,
+    actor: CurrentActor,
+    wanted: WantedSlice,
+    narrow: Annotated[SectionFilter, of_query(SectionFilter)],
 ) -> Any:
     items, next_cursor = await queries.page_sections(db, actor, wanted, narrow)
     return {"items": items, "count": len(items), "next_cursor": next_cursor}

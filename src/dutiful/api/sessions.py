@@ -35,7 +35,7 @@ async def _try_password(request: Request) -> Attempt | None:
     if body is None:
         return None
     password = body.password.get_secret_value()
-    return await sign_in.try_password(get_database(request), body.email, password, get_visitor(request))
+    return await sign_in.try_password(get_database(request), body.email, password, await get_visitor(request))
 
 
 @router.post("", name="sign_in", status_code=201)

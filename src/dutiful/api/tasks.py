@@ -42,7 +42,7 @@ def _near_enough(value: dt.date) -> dt.date:
 Bound = Annotated[dt.date | dt.datetime, BeforeValidator(_date_or_moment), AfterValidator(_near_enough)]
 
 
-def get_task_filter(
+async def get_task_filter(
     actor: CurrentActor,
     workspace_id: IdParameter | None = None,
     project_id: IdParameter | None = None,

@@ -164,7 +164,7 @@ async def _write(request: Request, inner: Handler, *, needs: Sequence[Need]) -> 
         if claim is not None and (answer := await idempotency.take(session, claim, request)) is not None:
             # They may have lost since what the route needs, or have come with a lesser token.
             for need in needs:
-                need(request, claim.actor)
+                await need(request, claim.actor)
             raise Rollback(answer)
         if request.state.prepared is _ALREADY_CLAIMED:
             raise idempotency.no_longer_claimed()

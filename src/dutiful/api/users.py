@@ -95,7 +95,9 @@ async def _prepare_sign_up(request: Request) -> sign_up.Prepared | None:
     body = await body_of(request, SignUp)
     if body is None:
         return None
-    return await sign_up.prepare(get_database(request), get_settings(request), body, get_visitor(request))
+    return await sign_up.prepare(
+        get_database(request), await get_settings(request), body, await get_visitor(request)
+    )
 
 
 @router.post("/sign-up", name="sign_up", status_code=201, response_model=UserOut)
