@@ -21,7 +21,7 @@ from tests.support.servers import running
 from tests.support.sharing import make_shared
 from tests.support.statements import count_statements
 
-from dutiful.api.express import ExpressLane, writes
+from dutiful.api.express import ExpressLane, writing
 from dutiful.database.session import Database, Writer
 from dutiful.models import Change, Role, Task
 from dutiful.settings import Settings
@@ -517,7 +517,7 @@ async def test_what_fails_after_it_was_written_is_not_done_twice(
         raise RuntimeError("a bug")
 
     with monkeypatch.context() as patched:
-        patched.setattr(writes, "encode_cursor", fail)
+        patched.setattr(writing, "encode_cursor", fail)
         problem(await ana.post("/tasks", {"title": "x"}), 503, "outcome_unknown")
         assert handed_on == []
         again = await ana.post("/tasks", {"title": "y"}, headers=KEY)
@@ -538,11 +538,13 @@ async def test_a_token_that_was_seen_lately_is_looked_at_all_the_same(ana: Perso
     problem(await phone.get("/tasks"), 401)
 
 
-async def test_each_takes_one_statement_and_a_change_two(ana: Person, database: Database) -> None:
+async def test_each_takes_one_statement_and_a_new_title_two(ana: Person, database: Database) -> None:
     task = await ana.make("/tasks", title="x")  # the token's use is noted
     asks: list[tuple[Callable[[], Awaitable[httpx.Response]], int]] = [
         (lambda: ana.post("/tasks", {"title": "y"}), 1),
-        (lambda: ana.patch(f"/tasks/{task['id']}", {"priority": "low"}, headers={"If-Match": '"1"'}), 2),
+        (lambda: ana.patch(f"/tasks/{task['id']}", {"priority": "low"}, headers={"If-Match": '"1"'}), 1),
+        (lambda: ana.patch(f"/tasks/{task['id']}", {"status": "done", "priority": "high"}), 1),
+        (lambda: ana.patch(f"/tasks/{task['id']}", {"title": "z"}), 2),
         (lambda: ana.get(f"/tasks/{task['id']}"), 1),
         (lambda: ana.get("/tasks"), 1),
         (lambda: ana.post("/tasks/batch", [{"title": str(n)} for n in range(1000)]), 1),

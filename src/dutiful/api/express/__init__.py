@@ -14,7 +14,7 @@ from starlette import requests
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dutiful.accounts.authentication import note_use
-from dutiful.api.express import reads, writes
+from dutiful.api.express import creates, reads, updates
 from dutiful.api.express.asking import Askers
 from dutiful.api.express.request import Answer, Request, is_id, read, read_body, replayed
 from dutiful.api.idempotency import fingerprint
@@ -95,15 +95,15 @@ def _choose(scope: Scope) -> tuple[str, Way] | None:
         case "GET", True, _:
             return "list_tasks", reads.list_tasks
         case "POST", True, _:
-            return "create_task", writes.create_task
+            return "create_task", creates.create_task
         case "POST", _, _ if rest == "batch":
-            return "create_tasks", writes.create_tasks
+            return "create_tasks", creates.create_tasks
         case "GET", _, True:
             return "get_task", partial(reads.get_task, task_id=int(rest))
         case "PATCH", _, True:
-            return "update_task", partial(writes.update_task, task_id=int(rest))
+            return "update_task", partial(updates.update_task, task_id=int(rest))
         case "PUT", _, True:
-            return "replace_task", partial(writes.update_task, task_id=int(rest))
+            return "replace_task", partial(updates.update_task, task_id=int(rest))
         case _:
             return None
 

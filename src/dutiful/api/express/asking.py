@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import CTE, ColumnElement, bindparam, select
 from sqlalchemy.types import LargeBinary
@@ -18,6 +18,17 @@ from dutiful.database.types import AwareDateTime
 from dutiful.models import Token, User
 
 _MOST_ASKERS = 10_000
+
+V = TypeVar("V")
+
+
+class Lately(dict[bytes, V]):
+    """What was learnt with a token, by its hash. All of it is forgotten when it would become too much."""
+
+    def __setitem__(self, token_hash: bytes, value: V) -> None:
+        if len(self) >= _MOST_ASKERS:
+            self.clear()
+        super().__setitem__(token_hash, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,9 @@ class Askers:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[bytes, tuple[float, Asker]] = {}
+        self._seen = Lately[tuple[float, Asker]]()
+        # The one they wrote in last, which is probably where they write next.
+        self.workspaces = Lately[int]()
 
     def find(self, token_hash: bytes) -> Asker | None:
         """None also when it is time to note the use of the token."""
@@ -44,8 +57,6 @@ class Askers:
         return asker if monotonic() - noted_at < LAST_USE_PRECISION.total_seconds() else None
 
     def remember(self, token_hash: bytes, asker: Asker) -> None:
-        if len(self._seen) >= _MOST_ASKERS:
-            self._seen.clear()
         self._seen[token_hash] = (monotonic(), Asker(asker.user_id, asker.token_id, last_use_is_old=False))
 
 
