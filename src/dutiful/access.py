@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Select, select, true, union
+from sqlalchemy import BigInteger, BindParameter, ColumnElement, Select, bindparam, select, true, union
 
 from dutiful.database.base import Base
 from dutiful.database.session import Reader, Writer
@@ -54,9 +54,17 @@ def workspaces_of(user_id: int | ColumnElement[int]) -> Select[int]:
     )
 
 
+VIEWER: BindParameter[int] = bindparam("viewer", type_=BigInteger)
+"""The id of whoever asks, in statements that are written once and run for all."""
+
+
 def is_visible(actor: Actor, thing: type[Thing]) -> ColumnElement[bool]:
     """True for the rows of `thing` that the actor may see, those in the trash left out."""
-    return workspace_of(thing).in_(visible_workspaces(actor)) & thing.deleted_at.is_(None)
+    return is_visible_to(actor.user_id, thing)
+
+
+def is_visible_to(user_id: int | ColumnElement[int], thing: type[Thing]) -> ColumnElement[bool]:
+    return workspace_of(thing).in_(workspaces_of(user_id)) & thing.deleted_at.is_(None)
 
 
 def workspace_of(thing: type[Base]) -> ColumnElement[int]:

@@ -6,14 +6,14 @@ written meanwhile, and page 10,000 costs what page 1 does.
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, literal, tuple_
 
 from dutiful.database.session import Reader, Writer
 from dutiful.errors import invalid_parameter
@@ -46,10 +46,22 @@ class Order:
 
     def behind(self, cursor: str) -> ColumnElement[bool]:
         key, row_id = self.decode(cursor)
+        return self._behind(literal(key, self.key.type), literal(row_id, self.id.type))
+
+    def behind_place(self) -> ColumnElement[bool]:
+        """With parameters, which `place` gives."""
+        return self._behind(
+            bindparam("behind_key", type_=self.key.type), bindparam("behind_id", type_=self.id.type)
+        )
+
+    def place(self, cursor: str) -> dict[str, Any]:
+        key, row_id = self.decode(cursor)
+        return {"behind_key": key, "behind_id": row_id}
+
+    def _behind(self, key: ColumnElement[Any], row_id: ColumnElement[int]) -> ColumnElement[bool]:
         if self.key is self.id:
             return self.id < row_id if self.descending else self.id > row_id
-        here = tuple_(self.key, self.id)
-        there = tuple_(literal(key, self.key.type), literal(row_id, self.id.type))
+        here, there = tuple_(self.key, self.id), tuple_(key, row_id)
         return here < there if self.descending else here > there
 
     def cursor(self, key: Any, row_id: int) -> str:
@@ -98,15 +110,37 @@ def _as_id(value: Any) -> int:
 async def page(
     session: Reader | Writer, statement: Select[Any], order: Order, wanted: Slice
 ) -> tuple[Sequence[Any], str | None]:
-    """The rows of one page and the cursor of the next. One statement, whatever the size."""
-    statement = order.apply(statement.add_columns(order.key))
-    if wanted.cursor is not None:
-        statement = statement.where(order.behind(wanted.cursor))
+    """What the statement selects first, of the rows of one page, and the cursor of the next. One statement, whatever the
+    size."""
+    values = values_of(wanted, order)
+    rows = (await session.execute(part_of(statement, order, frozenset(values)), values)).all()
+    rows, next_cursor = cut(rows, order, wanted)
+    return [row[0] for row in rows], next_cursor
+
+
+def part_of(statement: Select[Any], order: Order, parameters: Container[str]) -> Select[Any]:
+    """The page that `values_of` gives these parameters for. Its rows end in two columns for the cursor of the next."""
+    statement = order.apply(statement.add_columns(order.key, order.id)).limit(
+        bindparam("rows", type_=Integer)
+    )
+    if "behind_id" in parameters:
+        statement = statement.where(order.behind_place())
+    if "skip" in parameters:
+        statement = statement.offset(bindparam("skip", type_=Integer))
+    return statement
+
+
+def values_of(wanted: Slice, order: Order) -> dict[str, Any]:
     # One more than asked for tells whether there is a next page.
-    rows = (await session.execute(statement.limit(wanted.limit + 1).offset(wanted.skip or None))).all()
+    values: dict[str, Any] = {"rows": wanted.limit + 1}
+    if wanted.cursor is not None:
+        values |= order.place(wanted.cursor)
+    if wanted.skip:
+        values["skip"] = wanted.skip
+    return values
+
+
+def cut(rows: Sequence[Any], order: Order, wanted: Slice) -> tuple[Sequence[Any], str | None]:
+    """The rows of the page, and the cursor of the next."""
     shown = rows[: wanted.limit]
-    next_cursor = None
-    if len(rows) > wanted.limit:
-        last = shown[-1]
-        next_cursor = order.cursor(last[1], last[0].id)
-    return [row[0] for row in shown], next_cursor
+    return shown, order.cursor(*shown[-1][-2:]) if len(rows) > wanted.limit else None

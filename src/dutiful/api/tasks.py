@@ -11,10 +11,11 @@ from dutiful.access import Actor, get
 from dutiful.api.deps import CurrentActor, Db, IfMatch, ReadDb, WantedSlice
 from dutiful.api.headers import created, tagged
 from dutiful.api.idempotency import remade_by
+from dutiful.api.rendered import rendered_page
 from dutiful.api.transaction import TransactionRoute
 from dutiful.database.session import Writer
 from dutiful.models import Priority, Status, Task
-from dutiful.tasks import creation, queries, service
+from dutiful.tasks import creation, queries, rows, service
 from dutiful.tasks.filters import Sort, TaskFilter
 from dutiful.tasks.schemas import MOST_IN_A_BATCH, TaskCreate, TaskMove, TaskOut, TaskPatch, TasksMade
 from dutiful.tasks.search import MOST_CHARACTERS
@@ -95,9 +96,9 @@ async def list_tasks(
     actor: CurrentActor,
     wanted: WantedSlice,
     task_filter: Annotated[TaskFilter, Depends(get_task_filter)],
-) -> Any:
-    items, next_cursor = await queries.page(db, actor, wanted, task_filter)
-    return {"items": items, "count": len(items), "next_cursor": next_cursor}
+) -> Response:
+    found, next_cursor = await queries.page(db, actor, wanted, task_filter)
+    return rendered_page([rows.as_json(row) for row in found], next_cursor)
 
 
 @router.post("", status_code=201, response_model=TaskOut)

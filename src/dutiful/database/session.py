@@ -12,11 +12,11 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Generic, NewType, TypeVar
 
-from sqlalchemy import Executable, event
+from sqlalchemy import Executable, Row, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
@@ -137,6 +137,18 @@ class OwnCommits:
     async def run_aside(self, statement: Executable) -> None:
         async with self._turn, self._engine.connect() as connection:
             await connection.execute(statement)
+
+
+async def fetch(
+    session: Reader | Writer, statement: Executable, values: Mapping[str, Any] | None = None
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The rows of a statement that selects columns, not things. The session would look through them all for things, which
+    takes as long again."""
+
+    def work(session: Session) -> Sequence[Row[*tuple[Any, ...]]]:
+        return session.connection().execute(statement, values).all()
+
+    return await session.run_sync(work)
 
 
 def before_commit(session: Writer, hook: Hook) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -85,6 +86,14 @@ Id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True, sort
 BigInt = Annotated[int, mapped_column(BigInteger)]
 Instant = Annotated[datetime, mapped_column(AwareDateTime)]
 JsonObject = dict[str, Any]
+
+# asyncpg gives ±infinity as the first and last moment there is, without a zone.
+JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+
+
+def encode_json(value: Any) -> bytes:
+    """Of what the driver gives."""
+    return orjson.dumps(value, option=JSON_OPTIONS)
 
 
 def any_of(values: Iterable[Any], kind: type[TypeEngine[Any]] = BigInteger) -> ColumnElement[bool]:

@@ -1,16 +1,28 @@
 """Which tasks a list shows, and in which order."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Boolean, ColumnElement, cast, func, literal, literal_column, select, text
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    String,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
-from dutiful.access import Actor, is_visible
+from dutiful.access import VIEWER, is_visible_to
 from dutiful.database.types import AwareDateTime
 from dutiful.models import Label, Priority, Status, Task
 from dutiful.paging import Order
@@ -33,9 +45,19 @@ class Sort(StrEnum):
     UPDATED_AT_DESCENDING = "-updated_at"
 
 
+_BY_DUE = (Sort.DUE, Sort.DUE_DESCENDING)
+
+EQUAL = ("workspace_id", "project_id", "section_id", "parent_id", "assignee_id", "status", "priority")
+"""What narrows to the rows that have just this."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFilter:
-    """What is left None does not narrow. A date as a bound means its first moment in `timezone`."""
+    """What is left None does not narrow. A date as a bound means its first moment in `timezone`.
+
+    There are many filters and few kinds of them. A statement is written for a kind, with a parameter for each value: to
+    write one takes SQLAlchemy longer than to run it.
+    """
 
     timezone: str
     workspace_id: int | None = None
@@ -54,55 +76,25 @@ class TaskFilter:
     q: str | None = None
     sort: Sort = Sort.ID
 
-    def conditions(self, actor: Actor) -> Iterator[ColumnElement[bool]]:
-        yield from self._equalities()
-        yield from self._labelled(actor)
-        yield from self._due_bounds()
-        if self.updated_after is not None:
-            yield Task.updated_at >= self.updated_after
+    def values(self) -> dict[str, Any]:
+        """Of the parameters that `conditions` and `order` name."""
+        values: dict[str, Any] = {name: getattr(self, name) for name in (*EQUAL, "label", "updated_after")}
+        if self.label is not None and self.label.isascii() and self.label.isdigit():
+            values["label_id"] = int(self.label) if int(self.label) <= BIGGEST_ID else None
+        # Lets the index on the day narrow first; a zone moves a day by less than two.
+        if self.due_before is not None:
+            values["due_before"] = self._bound(self.due_before)
+            values["due_before_day"] = _day(self.due_before) + dt.timedelta(days=2)
+        if self.due_after is not None:
+            values["due_after"] = self._bound(self.due_after)
+            values["due_after_day"] = _day(self.due_after) - dt.timedelta(days=2)
+        given = {name: value for name, value in values.items() if value is not None}
+        return given | {"timezone": self.timezone}
 
     def order(self) -> Order:
-        name = self.sort.removeprefix("-")
-        descending = self.sort.startswith("-")
         # A cursor of the order by due date holds for one time zone only.
-        label = f"{self.sort}@{self.timezone}" if name == "due" else str(self.sort)
-        return Order(
-            label, self._key(name, descending=descending), Task.__table__.c.id, descending=descending
-        )
-
-    def _equalities(self) -> Iterator[ColumnElement[bool]]:
-        for name in (
-            "workspace_id",
-            "project_id",
-            "section_id",
-            "parent_id",
-            "assignee_id",
-            "status",
-            "priority",
-        ):
-            value = getattr(self, name)
-            if value is not None:
-                yield getattr(Task, name) == value
-
-    def _labelled(self, actor: Actor) -> Iterator[ColumnElement[bool]]:
-        if self.label is None:
-            return
-        is_meant = func.lower(Label.name) == func.lower(self.label)
-        if self.label.isascii() and self.label.isdigit() and int(self.label) <= BIGGEST_ID:
-            is_meant |= Label.id == int(self.label)
-        meant = select(Label.id).where(is_visible(actor, Label), is_meant)
-        # What the index leaves out must be left out in so many words for it to be used.
-        yield literal_column("tasks.label_ids <> '{}'", Boolean)
-        yield Task.label_ids.overlap(func.array(meant.scalar_subquery()))
-
-    def _due_bounds(self) -> Iterator[ColumnElement[bool]]:
-        if self.due_before is not None:
-            yield self._due_instant() < self._bound(self.due_before)
-            # Lets the index on the day narrow first; a zone moves a day by less than two.
-            yield Task.due_date <= _day(self.due_before) + dt.timedelta(days=2)
-        if self.due_after is not None:
-            yield self._due_instant() >= self._bound(self.due_after)
-            yield Task.due_date >= _day(self.due_after) - dt.timedelta(days=2)
+        label = f"{self.sort}@{self.timezone}" if self.sort in _BY_DUE else str(self.sort)
+        return Order(label, _key(self.sort), Task.__table__.c.id, descending=self.sort.startswith("-"))
 
     def _bound(self, value: dt.date | dt.datetime) -> dt.datetime:
         zone = ZoneInfo(self.timezone)
@@ -110,23 +102,54 @@ class TaskFilter:
             return dt.datetime.combine(value, dt.time(), zone).astimezone(dt.UTC)
         return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(dt.UTC)
 
-    def _due_instant(self) -> ColumnElement[dt.datetime]:
-        """When a task is due, for somebody in `timezone`: all-day ends with its day, floating means the time there.
-
-        A floating time that the clock there shows twice means the second (PostgreSQL's rule).
-        """
-        last = text("time '23:59:59.999999'")
-        wall = Task.due_date + func.coalesce(Task.due_time, last)
-        there = func.timezone(self.timezone, cast(wall, TIMESTAMP))
-        return func.coalesce(Task.due_at, there, type_=AwareDateTime())
-
-    def _key(self, name: str, *, descending: bool) -> ColumnElement[Any]:
-        if name == "due":
-            # Tasks without a date come last, whichever the direction.
-            never = literal(BEFORE_ALL if descending else AFTER_ALL, AwareDateTime())
-            return func.coalesce(self._due_instant(), never, type_=AwareDateTime())
-        return Task.__table__.c[name]
-
 
 def _day(value: dt.date | dt.datetime) -> dt.date:
     return value.date() if isinstance(value, dt.datetime) else value
+
+
+def conditions(parameters: Container[str]) -> Iterator[ColumnElement[bool]]:
+    """Of a filter that gives these values."""
+    for name in EQUAL:
+        if name in parameters:
+            yield getattr(Task, name) == bindparam(name)
+    if "label" in parameters:
+        yield from _labelled(by_id="label_id" in parameters)
+    if "due_before" in parameters:
+        yield _due_instant() < bindparam("due_before")
+        yield Task.due_date <= bindparam("due_before_day")
+    if "due_after" in parameters:
+        yield _due_instant() >= bindparam("due_after")
+        yield Task.due_date >= bindparam("due_after_day")
+    if "updated_after" in parameters:
+        yield Task.updated_at >= bindparam("updated_after")
+
+
+def _labelled(*, by_id: bool) -> Iterator[ColumnElement[bool]]:
+    is_meant = func.lower(Label.name) == func.lower(bindparam("label", type_=String))
+    if by_id:
+        is_meant |= Label.id == bindparam("label_id")
+    meant = select(Label.id).where(is_visible_to(VIEWER, Label), is_meant)
+    # What the index leaves out must be left out in so many words for it to be used.
+    yield literal_column("tasks.label_ids <> '{}'", Boolean)
+    yield Task.label_ids.overlap(func.array(meant.scalar_subquery()))
+
+
+@cache
+def _key(sort: Sort) -> ColumnElement[Any]:
+    if sort in _BY_DUE:
+        # Tasks without a date come last, whichever the direction.
+        never = literal(BEFORE_ALL if sort.startswith("-") else AFTER_ALL, AwareDateTime())
+        return func.coalesce(_due_instant(), never, type_=AwareDateTime())
+    column: ColumnElement[Any] = Task.__table__.c[sort.removeprefix("-")]
+    return column
+
+
+def _due_instant() -> ColumnElement[dt.datetime]:
+    """When a task is due, for somebody in `timezone`: all-day ends with its day, floating means the time there.
+
+    A floating time that the clock there shows twice means the second (PostgreSQL's rule).
+    """
+    last = text("time '23:59:59.999999'")
+    wall = Task.due_date + func.coalesce(Task.due_time, last)
+    there = func.timezone(bindparam("timezone", type_=String), cast(wall, TIMESTAMP))
+    return func.coalesce(Task.due_at, there, type_=AwareDateTime())

@@ -2,32 +2,47 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, cast, column, func, literal, select, true, union_all
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from dutiful.access import Actor, is_visible, locked_workspaces
-from dutiful.database.session import Reader, Writer
+from dutiful import paging
+from dutiful.access import VIEWER, Actor, is_visible, is_visible_to, locked_workspaces
+from dutiful.database.direct import Record
+from dutiful.database.session import Reader, Writer, fetch
 from dutiful.models import Member, Task
 from dutiful.paging import Slice
-from dutiful.paging import page as get_page
-from dutiful.tasks import search
-from dutiful.tasks.filters import TaskFilter
+from dutiful.tasks import rows, search
+from dutiful.tasks.filters import Sort, TaskFilter, conditions
 from dutiful.tasks.place import Place
 
 # Deep enough for people, shallow enough for every client to draw. A task of its own is at depth 0.
 DEEPEST = 5
 
+# So many statements are kept. Each has some of fifteen parameters, and one of ten orders.
+KINDS_OF_LISTS = 500
+
 
 async def page(
     session: Reader, actor: Actor, wanted: Slice, task_filter: TaskFilter
-) -> tuple[Sequence[Task], str | None]:
-    statement = select(Task).where(is_visible(actor, Task), *task_filter.conditions(actor))
-    if task_filter.q is not None:
-        q, workspace_id = task_filter.q, task_filter.workspace_id
-        statement = statement.where(await search.condition(session, actor, q, workspace_id))
-    return await get_page(session, statement, task_filter.order(), wanted)
+) -> tuple[Sequence[Record], str | None]:
+    """Rows that begin with `rows.COLUMNS`, and the cursor of the next page."""
+    order = task_filter.order()
+    values = task_filter.values() | paging.values_of(wanted, order) | {"viewer": actor.user_id}
+    values |= await search.values(session, actor, task_filter.q, task_filter.workspace_id)
+    found = await fetch(session, _page(frozenset(values), task_filter.sort), values)
+    return paging.cut(found, order, wanted)
+
+
+@lru_cache(KINDS_OF_LISTS)
+def _page(parameters: frozenset[str], sort: Sort) -> Select[Any]:
+    statement = select(*rows.UNTYPED).where(is_visible_to(VIEWER, Task), *conditions(parameters))
+    statement = statement.where(*search.conditions(parameters))
+    # Of an order the zone is a value, and so a parameter too.
+    order = TaskFilter(timezone="UTC", sort=sort).order()
+    return paging.part_of(statement, order, parameters)
 
 
 async def get_many(session: Reader | Writer, actor: Actor, task_ids: Collection[int]) -> Sequence[Task]:

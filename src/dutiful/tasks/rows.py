@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
-import orjson
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, type_coerce
+from sqlalchemy.types import NULLTYPE
 
+from dutiful.database import types
 from dutiful.database.direct import Record
 from dutiful.database.types import JsonObject
 from dutiful.models import Priority, Status, Task
@@ -30,9 +31,9 @@ NAMES = (
 )
 COLUMNS: tuple[ColumnElement[Any], ...] = tuple(Task.__table__.c[name] for name in NAMES)
 WIDTH = len(COLUMNS)
-
-# asyncpg gives ±infinity as the first and last moment there is, without a zone.
-JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+JSON_OPTIONS = types.JSON_OPTIONS
+# For SQLAlchemy, whose types would make of them what the model has.
+UNTYPED: tuple[ColumnElement[Any], ...] = tuple(type_coerce(column, NULLTYPE) for column in COLUMNS)
 
 _RANKED = list(Priority)
 _RANKS = {priority: rank for rank, priority in enumerate(Priority)}

@@ -14,16 +14,29 @@ symbol is passed over.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, String, cast, false, func, literal, select, true
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    SQLColumnExpression,
+    String,
+    any_,
+    bindparam,
+    cast,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from dutiful import words
-from dutiful.access import Actor, visible_workspaces
-from dutiful.database.session import Reader
-from dutiful.database.types import any_of
+from dutiful.access import VIEWER, Actor, workspaces_of
+from dutiful.database.session import Reader, fetch
 from dutiful.errors import invalid_parameter
 from dutiful.models import Member, Task
 
@@ -99,43 +112,59 @@ def _words(text: str, *, is_prefix: bool) -> Iterator[Word]:
             yield from map(Word, words.pairs(piece.text)[:-1])
 
 
-async def condition(session: Reader, actor: Actor, q: str, workspace_id: int | None) -> ColumnElement[bool]:
-    """True for the tasks that `q` finds; `workspace_id` narrows the search to one of the actor's workspaces.
+async def values(session: Reader, actor: Actor, q: str | None, workspace_id: int | None) -> dict[str, Any]:
+    """Of the parameters that `conditions` names; `workspace_id` narrows the search to one of the actor's workspaces.
 
     Few are looked up in the index beforehand and named by their ids. Many are met soon in whichever order the list is
     read. PostgreSQL cannot tell the one from the other, and would at times read a whole table to find three.
     """
-    if not q.strip():
-        return true()
+    if q is None or not q.strip():
+        return {}
     terms = parse(q)
     wanted = [str(term) for term in terms if not term.is_unwanted]
     unwanted = [str(term) for term in terms if term.is_unwanted]
     if not wanted:
-        return ~_matches(" | ".join(unwanted), Task.__table__.c.workspace_id) if unwanted else false()
+        return {"unwanted": " | ".join(unwanted)} if unwanted else {"found": []}
     query = " & ".join([*wanted, *(f"!{term}" for term in unwanted)])
     found = await _find_few(session, actor, query, workspace_id)
-    if found is None:
-        return _matches(query, Task.__table__.c.workspace_id)
-    return Task.id == any_of(found)
+    return {"query": query} if found is None else {"found": found}
+
+
+def conditions(parameters: Container[str]) -> Iterator[ColumnElement[bool]]:
+    """True for the tasks that are searched for."""
+    workspace_id = Task.__table__.c.workspace_id
+    if "query" in parameters:
+        yield _matches(_query_in("query", workspace_id))
+    if "unwanted" in parameters:
+        yield ~_matches(_query_in("unwanted", workspace_id))
+    if "found" in parameters:
+        yield Task.id == any_(bindparam("found", type_=ARRAY(BigInteger)))
 
 
 async def _find_few(session: Reader, actor: Actor, query: str, workspace_id: int | None) -> list[int] | None:
     """The ids, or None if there are too many. The index is asked once for each workspace."""
-    mine = visible_workspaces(actor).add_columns(_query_in(query, Member.workspace_id).label("query"))
+    values = {"viewer": actor.user_id, "query": query, "rows": FEW + 1}
     if workspace_id is not None:
-        mine = mine.where(Member.workspace_id == workspace_id)
+        values["workspace_id"] = workspace_id
+    found = await fetch(session, _few(in_one_workspace=workspace_id is not None), values)
+    return None if len(found) > FEW else [task_id for (task_id,) in found]
+
+
+@cache
+def _few(*, in_one_workspace: bool) -> Select[int]:
+    mine = workspaces_of(VIEWER).add_columns(_query_in("query", Member.workspace_id).label("query"))
+    if in_one_workspace:
+        mine = mine.where(Member.workspace_id == bindparam("workspace_id"))
     # Read from its text once for each workspace, not for each task that a plan may look at: a long one takes 5 ms.
     here = mine.cte("here").prefix_with("MATERIALIZED")
-    found = (
-        select(Task.id).join(here, Task.search.bool_op("@@")(here.c.query)).where(Task.deleted_at.is_(None))
-    )
-    ids = (await session.scalars(found.limit(FEW + 1))).all()
-    return None if len(ids) > FEW else list(ids)
+    found = select(Task.id).join(here, _matches(here.c.query)).where(Task.deleted_at.is_(None))
+    return found.limit(bindparam("rows", type_=Integer))
 
 
-def _matches(query: str, workspace_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
-    return Task.search.bool_op("@@")(_query_in(query, workspace_id))
+def _matches(query: ColumnElement[str]) -> ColumnElement[bool]:
+    return Task.search.bool_op("@@")(query)
 
 
-def _query_in(query: str, workspace_id: SQLColumnExpression[int]) -> ColumnElement[str]:
-    return cast(func.replace(literal(query), _WORKSPACE, cast(workspace_id, String)), TSQUERY)
+def _query_in(parameter: str, workspace_id: SQLColumnExpression[int]) -> ColumnElement[str]:
+    query = bindparam(parameter, type_=String)
+    return cast(func.replace(query, _WORKSPACE, cast(workspace_id, String)), TSQUERY)
