@@ -323,6 +323,33 @@ async def test_a_list_is_the_same_page_by_page(pair: Pair, handed_on: list[str],
     ]
 
 
+@pytest.mark.parametrize("count", [3, 22])
+async def test_a_list_over_few_or_many_workspaces_is_the_same(
+    ana: Person, bob: Person, handed_on: list[str], count: int
+) -> None:
+    workspaces = [await ana.make("/workspaces", name=f"Team {number}") for number in range(count)]
+    for title in range(3):
+        for workspace in reversed(workspaces):
+            status = "done" if title == 1 else "open"
+            await ana.make("/tasks", title=f"{title}", workspace_id=workspace["id"], status=status)
+            await bob.make("/tasks", title="of somebody else", status=status)
+    gone = (await ana.get("/tasks?limit=2")).json()["items"][1]["id"]
+    await ana.delete(f"/tasks/{gone}")
+    for narrow in ("", "&status=done"):
+        # The lane leaves it to the plain path to understand an order.
+        del handed_on[:]
+        plain = (await ana.get(f"/tasks?limit=200&sort=id{narrow}")).json()["items"]
+        assert len(handed_on) == 1
+        assert len(plain) >= count
+        items, cursor = [], ""
+        while cursor is not None:
+            page = (await ana.get(f"/tasks?limit=7{narrow}" + (cursor and f"&cursor={cursor}"))).json()
+            items += page["items"]
+            cursor = page["next_cursor"]
+        assert items == plain
+        assert len(handed_on) == 1
+
+
 async def test_a_task_is_the_same(pair: Pair, handed_on: list[str]) -> None:
     await pair.ask("POST", "/tasks", BODIES[1])
     answers = [
@@ -573,6 +600,31 @@ async def test_many_at_once_get_keys_and_numbers_of_their_own(ana: Person, datab
     assert [task.id for task in sorted(tasks, key=lambda task: task.position)] == in_order_of_commit
     seqs = [change.seq for change in await changes_of(database, ana.workspace_id)]
     assert seqs == list(range(1, len(seqs) + 1))
+
+
+async def test_many_who_last_wrote_elsewhere_count_one_journal(
+    ana: Person, bob: Person, database: Database, handed_on: list[str]
+) -> None:
+    team = await make_shared(ana, bob)
+    tasks = [await ana.make("/tasks", title=f"{number}", workspace_id=team.id) for number in range(8)]
+    del handed_on[:]
+    for round_number in range(3):
+        # Each is taken for writing where they wrote last, and that is their own workspace.
+        for person in (ana, bob):
+            await person.make("/tasks", title="mine")
+        patch = {"priority": ("low", "high", "urgent")[round_number]}
+        answers = await asyncio.gather(
+            *(
+                (ana, bob)[number % 2].patch(f"/tasks/{task['id']}", patch)
+                for number, task in enumerate(tasks)
+            )
+        )
+        assert [answer.status_code for answer in answers] == [200] * 8
+        assert {answer.json()["version"] for answer in answers} == {2 + round_number}
+    changes = await changes_of(database, team.id)
+    assert [change.seq for change in changes] == list(range(1, len(changes) + 1))
+    assert [change.verb for change in changes].count("task.updated") == 24
+    assert handed_on == []
 
 
 async def test_of_twenty_with_one_etag_one_wins(ana: Person, database: Database) -> None:

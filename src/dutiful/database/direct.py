@@ -176,8 +176,15 @@ def create_direct_pool(settings: Settings, url: URL | str) -> DirectPool:
     size = arguments.pop("prepared_statement_cache_size", None)
     open_one = connect_directly if size is None else asyncpg.connect
 
-    def connect() -> Awaitable[Any]:
-        connection: Awaitable[Any] = open_one(**arguments)
+    async def connect() -> Any:
+        connection = await open_one(**arguments)
+        # To plan such a statement takes longer than to run it, and its plan is good for whatever values it gets. Not
+        # sent with the settings above: poolers refuse those they were not told of.
+        try:
+            await connection.execute("SET plan_cache_mode = force_generic_plan")
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
     pool = DirectPool(connect, settings.db_pool_size, settings.db_pool_timeout, Turns(PATIENCE))

@@ -6,7 +6,18 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from sqlalchemy import BindParameter, bindparam, select
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Select,
+    Subquery,
+    any_,
+    bindparam,
+    func,
+    select,
+    true,
+    union_all,
+)
 
 from dutiful.access import workspaces_of
 from dutiful.api.express.asking import asker, asker_columns, credentials, who
@@ -23,6 +34,9 @@ _LIMIT = re.compile(r"[1-9][0-9]{0,2}")
 _RANKS = {str(priority): rank for rank, priority in enumerate(Priority)}
 _STATUSES = frozenset(map(str, Status))
 _IDS = ("workspace_id", "project_id", "section_id", "parent_id", "assignee_id")
+_NARROW = frozenset({"workspace_id", "project_id", "section_id", "parent_id"})
+_FEW_WORKSPACES = 20
+_ROWS = bindparam("rows", type_=BigInteger())
 
 
 async def get_task(pool: DirectPool, request: Request, task_id: int) -> Answer | None:
@@ -109,15 +123,28 @@ def _get_statement() -> DirectStatement:
 def _list_statement(names: tuple[str, ...], tells_who: bool) -> DirectStatement:
     """One for each set of filters in use, in the order they come in."""
     asking = who()
-    columns = Task.__table__.c
     visible = workspaces_of(select(asking.c.user_id).scalar_subquery())
-    statement = (
-        select(*rows.COLUMNS, *(asker_columns(asking) if tells_who else ()))
-        .where(Task.workspace_id.in_(visible), Task.deleted_at.is_(None))
-        .order_by(Task.id)
-        .limit(bindparam("rows"))
-    )
+    columns = Task.__table__.c
+    wanted = select(*rows.COLUMNS).where(Task.deleted_at.is_(None)).order_by(Task.id).limit(_ROWS)
     for name in names:
         parameter: BindParameter[Any] = bindparam(name)
-        statement = statement.where(Task.id > parameter if name == "after_id" else columns[name] == parameter)
-    return DirectStatement(statement)
+        wanted = wanted.where(Task.id > parameter if name == "after_id" else columns[name] == parameter)
+    if _NARROW.isdisjoint(names):
+        found = _everywhere(wanted, visible)
+    else:
+        found = wanted.where(Task.workspace_id.in_(visible)).subquery()
+    told = asker_columns(asking) if tells_who else ()
+    return DirectStatement(select(*found.c, *told).order_by(found.c.id))
+
+
+def _everywhere(wanted: Select[Any], visible: Select[Any]) -> Subquery:
+    """Whoever is in few workspaces gets the first rows of each, merged: what others have is not read. Whoever is in
+    many soon meets rows of theirs in reading all that there are. A plan has both, and runs one."""
+    mine = visible.cte("mine").prefix_with("MATERIALIZED")
+    are_few = select(func.count() <= _FEW_WORKSPACES).select_from(mine).scalar_subquery()
+    here = wanted.where(Task.workspace_id == mine.c.workspace_id).lateral("here")
+    merged = select(here).select_from(mine.join(here, true())).where(are_few).order_by(here.c.id).limit(_ROWS)
+    ids = func.array(select(mine.c.workspace_id).scalar_subquery())
+    met = wanted.where(Task.workspace_id == any_(ids), ~are_few)
+    both = union_all(merged, met).subquery()
+    return select(both).order_by(both.c.id).limit(_ROWS).subquery()
