@@ -184,14 +184,18 @@ class Benchmark:
 
 
 async def _count(work: Work, plan: Plan, server: Server, log: StatementLog) -> float:
-    """Statements for a request that was made before: what is noted once a minute, or prepared once, is left out."""
+    """Statements for a request that was made before: what is noted once a minute, or prepared once, is left out. The
+    least of three: a server may do work of its own meanwhile."""
     times = _COUNTED if work.tasks_each == 1 else 2
     sender = Sender(replace(plan, lines=plan.lines[:times]), server.port)
+    counts = []
     async with sender.client:
         await sender.send(times)
-        before = await log.count()
-        await sender.send(times)
-        return round((await log.count() - before) / times, 1)
+        for _ in range(3):
+            before = await log.count()
+            await sender.send(times)
+            counts.append(await log.count() - before)
+    return round(min(counts) / times, 1)
 
 
 def _rotated(candidates: Sequence[Candidate], by: int) -> list[Candidate]:
