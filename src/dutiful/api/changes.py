@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from dutiful.api.deps import CurrentActor, ReadDb
+from dutiful.api.rendered import rendered_page
 from dutiful.api.transaction import TransactionRoute
-from dutiful.changes import queries
+from dutiful.changes import queries, rows
 from dutiful.changes.queries import News
 from dutiful.changes.schemas import ChangePage
 from dutiful.vocabulary import BIGGEST_ID, IdParameter
@@ -27,9 +28,9 @@ async def list_workspace_changes(
     actor: CurrentActor,
     after: Annotated[int | None, Query(ge=0, le=BIGGEST_ID, description="The `seq` seen last.")] = None,
     limit: Limit = 200,
-) -> News:
+) -> Response:
     """The journal of one workspace, oldest first and without holes; without `after` from the oldest change kept."""
-    return await queries.of_workspace(db, actor, workspace_id, after, limit)
+    return _answer(await queries.of_workspace(db, actor, workspace_id, after, limit))
 
 
 @router.get("/changes", response_model=ChangePage)
@@ -41,9 +42,13 @@ async def list_changes(
         Query(max_length=LONGEST_CURSOR, description="`next_cursor`, or `latest` for the position alone."),
     ] = None,
     limit: Limit = 200,
-) -> News:
+) -> Response:
     """The journals of all your workspaces, merged. Joining and leaving one are changes of their own.
 
     To follow from now on, first ask with `after=latest`: nothing but `next_cursor` is told, which is where the feed is.
     """
-    return await queries.of_all_workspaces(db, actor, after, limit)
+    return _answer(await queries.of_all_workspaces(db, actor, after, limit))
+
+
+def _answer(news: News) -> Response:
+    return rendered_page(list(map(rows.as_json, news.items)), news.next_cursor)

@@ -13,5 +13,5 @@ def rendered(content: Any) -> Response:
 
 
 def rendered_page(items: list[Any], next_cursor: str | None) -> Response:
-    """What `Page` describes."""
+    """What `Page` describes, or a page of the feed."""
     return rendered({"items": items, "count": len(items), "next_cursor": next_cursor})

@@ -199,9 +199,10 @@ class LiveFeed:
         except BaseException:
             self.wake(positions)
             raise
-        for change in changes:
-            self._tell(Line.of(change))
-        counts = Counter(change.workspace_id for change in changes)
+        lines = list(map(Line.of, changes))
+        for line in lines:
+            self._tell(line)
+        counts = Counter(line.workspace_id for line in lines)
         if full := [workspace_id for workspace_id, count in counts.items() if count == MOST_CHANGES]:
             self.wake(full)
 

@@ -7,20 +7,50 @@ between only adds to the second; what is cleared away in between leaves a hole t
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, TableValuedAlias, bindparam, column, func, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    TableValuedAlias,
+    bindparam,
+    column,
+    func,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import aliased
 
-from dutiful.access import Actor, not_found, visible_workspaces
+from dutiful.access import VIEWER, Actor, not_found, workspaces_of
+from dutiful.changes import rows
 from dutiful.changes.cursor import decode_cursor, encode_cursor
-from dutiful.database.session import Reader
+from dutiful.changes.rows import Row
+from dutiful.database.session import Reader, fetch
 from dutiful.database.types import any_of
 from dutiful.errors import Gone
 from dutiful.models import Change, Member, Workspace, WorkspaceCounter
 
 Positions = dict[int, int]
+
+
+def _positions_table() -> TableValuedAlias:
+    """The positions as a table, in two arrays: one statement whatever their number."""
+    columns = (column("workspace_id", BigInteger), column("seq", BigInteger))
+    arrays = [bindparam(name, type_=ARRAY(BigInteger)) for name in ("workspace_ids", "seqs")]
+    return func.unnest(*arrays).table_valued(*columns).render_derived()
+
+
+def _values(positions: Mapping[int, int]) -> dict[str, Any]:
+    return {"workspace_ids": list(positions), "seqs": list(positions.values())}
+
+
+# What the statements below are made of, once: to write one takes SQLAlchemy longer than to run it.
+_HERE = _positions_table()
+_ROWS = bindparam("rows", type_=Integer)
 
 LATEST = "latest"
 """Instead of a cursor: from now on."""
@@ -30,7 +60,7 @@ LATEST = "latest"
 class News:
     """Changes, and the cursor behind the last of them."""
 
-    items: Sequence[Change]
+    items: Sequence[Row]
     next_cursor: str
 
     @property
@@ -108,11 +138,11 @@ async def _news(
     behind = {each.workspace_id: start[each.workspace_id] for each in standings if each.next is not None}
     changes = await _changes(session, actor, behind, limit) if behind else []
     reached = dict(start)
-    for change in changes:
-        if change.seq != reached[change.workspace_id] + 1:
-            cleared = [each for each in standings if each.workspace_id == change.workspace_id]
+    for workspace_id, seq in map(rows.place, changes):
+        if seq != reached[workspace_id] + 1:
+            cleared = [each for each in standings if each.workspace_id == workspace_id]
             raise _gone(cleared, start, encode)
-        reached[change.workspace_id] = change.seq
+        reached[workspace_id] = seq
     return News(changes, encode(reached))
 
 
@@ -141,75 +171,74 @@ async def _standings(
     session: Reader, actor: Actor, after: Mapping[int, int], workspace_id: int | None = None
 ) -> list[Standing]:
     """One for each workspace the actor sees, or for the one asked for if they see it."""
-    here, counter = _positions_table(after), WorkspaceCounter
+    values = {"viewer": actor.user_id, **_values(after)}
+    if workspace_id is not None:
+        values["workspace_id"] = workspace_id
+    found = await fetch(session, _standings_of(one=workspace_id is not None), values)
+    return [Standing(*row) for row in found]
+
+
+@cache
+def _standings_of(*, one: bool) -> Select[Any]:
+    counter = WorkspaceCounter
     following = (
         select(func.min(Change.seq))
-        .where(Change.workspace_id == counter.workspace_id, Change.seq > func.coalesce(here.c.seq, -1))
+        .where(Change.workspace_id == counter.workspace_id, Change.seq > func.coalesce(_HERE.c.seq, -1))
         .scalar_subquery()
     )
     statement = (
         select(counter.workspace_id, counter.seq, following)
-        .outerjoin(here, here.c.workspace_id == counter.workspace_id)
-        .where(counter.workspace_id.in_(visible_workspaces(actor)))
+        .outerjoin(_HERE, _HERE.c.workspace_id == counter.workspace_id)
+        .where(counter.workspace_id.in_(workspaces_of(VIEWER)))
         .order_by(counter.workspace_id)
     )
-    if workspace_id is not None:
-        statement = statement.where(counter.workspace_id == workspace_id)
-    return [Standing(*row) for row in await session.execute(statement)]
+    return statement.where(counter.workspace_id == bindparam("workspace_id")) if one else statement
 
 
-async def _changes(session: Reader, actor: Actor, after: Positions, limit: int) -> Sequence[Change]:
-    return (await session.scalars(_merged(actor, after, limit))).all()
+async def _changes(session: Reader, actor: Actor, after: Positions, limit: int) -> Sequence[Row]:
+    return await fetch(session, _merged(), {"viewer": actor.user_id, "rows": limit, **_values(after)})
 
 
-def _merged(actor: Actor, after: Positions, limit: int) -> Select[Any]:
+@cache
+def _merged() -> Select[Any]:
     """By time, but never out of a workspace's own order, whatever the clocks of several servers say: each change
     counts as no earlier than those before it."""
-    here = _positions_table(after)
     told_at = func.max(Change.at).over(order_by=Change.seq).label("told_at")
-    news = (
-        select(Change, told_at)
-        .where(Change.workspace_id == here.c.workspace_id, Change.seq > here.c.seq)
+    news = _news_of_each(told_at)
+    return (
+        select(*rows.columns(news))
+        .select_from(_HERE.join(news, true()))
+        .where(_HERE.c.workspace_id.in_(workspaces_of(VIEWER)))
+        .order_by(news.c.told_at, news.c.workspace_id, news.c.seq)
+        .limit(_ROWS)
+    )
+
+
+def _news_of_each(*more: ColumnElement[Any]) -> FromClause:
+    """The changes behind each position, no more of any than are wanted in all."""
+    return (
+        select(*Change.__table__.c, *more)
+        .where(Change.workspace_id == _HERE.c.workspace_id, Change.seq > _HERE.c.seq)
         .order_by(Change.seq)
-        .limit(limit)
+        .limit(_ROWS)
         .lateral("news")
     )
-    return (
-        select(aliased(Change, news))
-        .select_from(here.join(news, true()))
-        .where(here.c.workspace_id.in_(visible_workspaces(actor)))
-        .order_by(news.c.told_at, news.c.workspace_id, news.c.seq)
-        .limit(limit)
-    )
-
-
-def _positions_table(positions: Mapping[int, int]) -> TableValuedAlias:
-    """The positions as a table, in two arrays: one statement whatever their number."""
-    arrays = (
-        bindparam(None, list(positions), ARRAY(BigInteger)),
-        bindparam(None, list(positions.values()), ARRAY(BigInteger)),
-    )
-    columns = (column("workspace_id", BigInteger), column("seq", BigInteger))
-    return func.unnest(*arrays).table_valued(*columns).render_derived()
 
 
 # --- for all the streams of a process at once -------------------------------------------------------------------------
 
 
-async def changes_behind(session: Reader, positions: Mapping[int, int], limit: int) -> Sequence[Change]:
+async def changes_behind(session: Reader, positions: Mapping[int, int], limit: int) -> Sequence[Row]:
     """The changes behind each position, in order, at most `limit` of each workspace. Whose they are is not asked:
     who may be told is the caller's to know."""
-    here = _positions_table(positions)
-    news = (
-        select(Change)
-        .where(Change.workspace_id == here.c.workspace_id, Change.seq > here.c.seq)
-        .order_by(Change.seq)
-        .limit(limit)
-        .lateral("news")
-    )
-    found = aliased(Change, news)
-    statement = select(found).select_from(here.join(news, true())).order_by(found.workspace_id, found.seq)
-    return (await session.scalars(statement)).all()
+    return await fetch(session, _behind(), {"rows": limit, **_values(positions)})
+
+
+@cache
+def _behind() -> Select[Any]:
+    news = _news_of_each()
+    joined = _HERE.join(news, true())
+    return select(*rows.columns(news)).select_from(joined).order_by(news.c.workspace_id, news.c.seq)
 
 
 async def memberships(session: Reader, user_ids: Collection[int]) -> dict[int, frozenset[int]]:

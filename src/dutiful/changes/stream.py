@@ -14,10 +14,11 @@ from typing import Any, Self
 import orjson
 
 from dutiful.access import Actor
+from dutiful.changes import rows
 from dutiful.changes.cursor import encode_cursor
 from dutiful.changes.queries import Positions
-from dutiful.changes.schemas import ChangeOut
-from dutiful.models import Change
+from dutiful.changes.rows import Row
+from dutiful.database.types import encode_json
 
 # A client that does not read gets no more memory than this; it catches up from its own position afterwards.
 MOST_WAITING = 200
@@ -33,9 +34,8 @@ class Line:
     data: bytes
 
     @classmethod
-    def of(cls, change: Change) -> Self:
-        data = ChangeOut.model_validate(change).model_dump_json().encode()
-        return cls(change.workspace_id, change.seq, data)
+    def of(cls, change: Row) -> Self:
+        return cls(*rows.place(change), encode_json(rows.as_json(change)))
 
 
 class Stream:
