@@ -4,16 +4,17 @@ import uuid
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Select, Update, select, update
+from sqlalchemy import ColumnElement, Select, Update, bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from dutiful import clock
 from dutiful.access import Actor
 from dutiful.bearer import hash_secret
-from dutiful.database.session import Database, Reader, Writer
-from dutiful.database.types import any_of
+from dutiful.database.session import Database, Reader, Writer, fetch
+from dutiful.database.types import AwareDateTime, any_of
 from dutiful.errors import Unauthenticated
 from dutiful.models import Scope, Token, User, Workspace
 
@@ -24,7 +25,7 @@ LAST_USE_PRECISION = timedelta(minutes=1)
 
 async def authenticate(session: Reader | Writer, secret: str, request_id: uuid.UUID) -> Actor:
     """The actor behind a token, in one statement."""
-    actor = await _find_actor(session, _known_as(secret), request_id)
+    actor = await _find_actor(session, _known(), secret, request_id)
     if actor is None:
         raise not_valid()
     return actor
@@ -36,17 +37,23 @@ async def authenticate_for_write(session: Writer, secret: str, request_id: uuid.
     Who revokes the token, or disables the person, waits for the writes that began under it, and no write begins under
     it after that. Disabling takes the row FOR UPDATE: a plain UPDATE does not wait for these locks.
     """
-    # What was stopped is not locked: whoever stopped it is waiting for the locks on it to go.
-    statement = (
-        _known_as(secret)
-        .where(is_usable(clock.now()), User.disabled_at.is_(None))
-        .with_for_update(key_share=True, read=True, of=(Token, User))
-    )
-    actor = await _find_actor(session, statement, request_id)
+    actor = await _find_actor(session, _known_and_held(), secret, request_id)
     return actor or await authenticate(session, secret, request_id)
 
 
-def _known_as(secret: str) -> Select[*tuple[Any, ...]]:
+@cache
+def _known_and_held() -> Select[*tuple[Any, ...]]:
+    # What was stopped is not locked: whoever stopped it is waiting for the locks on it to go.
+    return (
+        _known()
+        .where(is_usable(bindparam("now", type_=AwareDateTime)), User.disabled_at.is_(None))
+        .with_for_update(key_share=True, read=True, of=(Token, User))
+    )
+
+
+# Written once: that takes SQLAlchemy as long as to run it, and every request asks.
+@cache
+def _known() -> Select[*tuple[Any, ...]]:
     return (
         select(
             Token.id,
@@ -62,16 +69,18 @@ def _known_as(secret: str) -> Select[*tuple[Any, ...]]:
         )
         .join(User, User.id == Token.user_id)
         .join(Workspace, Workspace.personal_of == User.id)
-        .where(Token.hash == hash_secret(secret))
+        .where(Token.hash == bindparam("hash"))
     )
 
 
 async def _find_actor(
-    session: Reader | Writer, statement: Select[*tuple[Any, ...]], request_id: uuid.UUID
+    session: Reader | Writer, statement: Select[*tuple[Any, ...]], secret: str, request_id: uuid.UUID
 ) -> Actor | None:
-    row = (await session.execute(statement)).one_or_none()
-    if row is None:
+    found = await fetch(session, statement, {"hash": hash_secret(secret), "now": clock.now()})
+    if not found:
         return None
+    (row,) = found
+    # Later than before: it may have waited for whoever stopped the token.
     now = clock.now()
     if row.expires_at is not None and row.expires_at <= now:
         raise Unauthenticated("The token has expired. Make a new one.")

@@ -24,12 +24,15 @@ from dutiful.vocabulary import NO_NUL, IdParameter, Moment, Page, TimeZoneName, 
 router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=TransactionRoute)
 
 
+_DATE_TIME: TypeAdapter[dt.datetime] = TypeAdapter(dt.datetime)
+
+
 def _date_or_moment(value: Any) -> Any:
     """A bare day is a date; with anything after it a date-time, which without a zone floats."""
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
         return dt.date.fromisoformat(value)
     if isinstance(value, str):
-        return TypeAdapter(dt.datetime).validate_python(require_date_time(value))
+        return _DATE_TIME.validate_python(require_date_time(value))
     return value
 
 
