@@ -341,7 +341,8 @@ async def test_a_list_over_few_or_many_workspaces_is_the_same(
         plain = (await ana.get(f"/tasks?limit=200&sort=id{narrow}")).json()["items"]
         assert len(handed_on) == 1
         assert len(plain) >= count
-        items, cursor = [], ""
+        items: list[Any] = []
+        cursor: str | None = ""
         while cursor is not None:
             page = (await ana.get(f"/tasks?limit=7{narrow}" + (cursor and f"&cursor={cursor}"))).json()
             items += page["items"]

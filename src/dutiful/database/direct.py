@@ -44,8 +44,8 @@ class DirectStatement:
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """In the statement's order. The values are given as the driver takes them."""
-        own = self._own
-        return [values[name] if name in values else own[name] for name in self._names]
+        every = {**self._own, **values} if self._own else values
+        return list(map(every.__getitem__, self._names))
 
 
 class NoConnection(Exception):

@@ -6,31 +6,42 @@ from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
 
+class _Turn(asyncio.Lock):
+    waiting = 0
+    """How many wait for it."""
+
+
 class Turns:
     def __init__(self, patience: float) -> None:
         """`patience`: seconds to wait for a turn."""
         self._patience = patience
-        # A lock lives as long as somebody has it or waits for it.
-        self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
+        # One lives as long as somebody has it or waits for it.
+        self._turns: WeakValueDictionary[Hashable, _Turn] = WeakValueDictionary()
 
     @asynccontextmanager
     async def take(self, name: Hashable) -> AsyncIterator[bool]:
         """Gives False when the turn did not come in time."""
-        lock = self._locks.get(name)
-        if lock is None:
-            lock = self._locks[name] = asyncio.Lock()
-        is_mine = await self._acquire(lock)
+        turn = self._turns.get(name)
+        if turn is None:
+            turn = self._turns[name] = _Turn()
+        is_mine = await self._acquire(turn)
         try:
             yield is_mine
         finally:
             if is_mine:
-                lock.release()
+                turn.release()
+        if turn.waiting:
+            # The next one's statement is on its way before this one's answer is made.
+            await asyncio.sleep(0)
 
-    async def _acquire(self, lock: asyncio.Lock) -> bool:
-        if not lock.locked():
-            return await lock.acquire()
+    async def _acquire(self, turn: _Turn) -> bool:
+        if not turn.locked():
+            return await turn.acquire()
+        turn.waiting += 1
         try:
             async with asyncio.timeout(self._patience):
-                return await lock.acquire()
+                return await turn.acquire()
         except TimeoutError:
             return False
+        finally:
+            turn.waiting -= 1
