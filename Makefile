@@ -5,6 +5,7 @@ VENV ?= .venv
 JOBS ?= 2
 POSTGRES ?= 16 18
 ARGS ?=
+ATTACKS = tests/faults tests/api tests/changes tests/accounts tests/pgbouncer
 
 # Every file pip may take is one whose hash is in the lock files, and none of them is a program to build.
 PIP_INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
@@ -19,7 +20,7 @@ LOCK = $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev run test check clients bench bench-smoke bench-peers format lock clean
+.PHONY: help install install-dev run test check faults clients bench bench-smoke bench-peers format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ check: $(DEV) ## Check format, rules, types, the direction of imports, and the m
 	echo "== lint-imports"; $(VENV)/bin/lint-imports || status=1; \
 	step pytest -q tests/migrations; \
 	exit $$status
+
+faults: $(DEV) ## Attack every promise for about ten minutes, and print the figures (docs/reliability.md)
+	@$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile --long --figures faults.json $(ARGS) $(ATTACKS)
 
 clients: $(RUN) ## Generate clients in Python and TypeScript, compile them and use them (needs node and the internet)
 	@DUTIFUL="$(CURDIR)/$(VENV)/bin/dutiful" tests/clients/check.sh

@@ -49,6 +49,7 @@ ABOUT_OTHER_THINGS = (
     "api/test_schemathesis.py",
     "changes/test_stream.py",
     "changes/test_stream_races.py",
+    "faults",
     "operation",
     "pgbouncer",
 )
@@ -58,6 +59,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--postgres", choices=["16", NEWEST], default=NEWEST, help="major version to test against"
     )
+    parser.addoption("--long", action="store_true", help="attack for minutes (tests/faults)")
+    parser.addoption("--figures", metavar="FILE", help="write what the attacks came to as JSON")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

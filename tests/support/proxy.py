@@ -31,6 +31,9 @@ class CommitCuttingProxy:
         self.spare = 0
         """How many of those come before the one it happens to."""
         self.faults_done = 0
+        self.lets_through = asyncio.Event()
+        """Cleared, nothing gets through in either direction, and nobody is told: a cable that was pulled out."""
+        self.lets_through.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream_reader, upstream_writer = await asyncio.open_unix_connection(self.socket)
@@ -39,6 +42,7 @@ class CommitCuttingProxy:
         async def to_server() -> None:
             nonlocal fault
             while data := await reader.read(65_536):
+                await self.lets_through.wait()
                 if self.fault is not None and self.mark in data and not self._spares():
                     fault, self.fault = self.fault, None
                     self.faults_done += 1
@@ -49,6 +53,7 @@ class CommitCuttingProxy:
 
         async def to_client() -> None:
             while data := await upstream_reader.read(65_536):
+                await self.lets_through.wait()
                 if fault is Fault.LOSE_REPLY:
                     return
                 if fault is None:
