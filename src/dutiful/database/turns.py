@@ -35,7 +35,7 @@ class Turns:
             await asyncio.sleep(0)
 
     async def _acquire(self, turn: _Turn) -> bool:
-        if not turn.locked():
+        if not turn.locked() and not turn.waiting:
             return await turn.acquire()
         turn.waiting += 1
         try:
