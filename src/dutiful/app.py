@@ -17,11 +17,13 @@ from dutiful import __version__, telemetry
 from dutiful.accounts.authentication import usable_tokens
 from dutiful.api import docs_page
 from dutiful.api.express import ExpressLane
+from dutiful.api.fair_share import FairShare
 from dutiful.api.health import health_router
 from dutiful.api.metrics import metrics_router, watch
 from dutiful.api.observing import Observer
 from dutiful.api.openapi import describe
 from dutiful.api.problems import add_problem_handlers
+from dutiful.api.rate_limits import RateLimits
 from dutiful.api.request_id import RequestIdMiddleware
 from dutiful.api.router import api_router
 from dutiful.changes.live import LiveFeed
@@ -80,6 +82,7 @@ def create_app(settings: Settings, database_url: URL | str) -> FastAPI:
         license_info={"name": "MIT", "identifier": "MIT"},
     )
     app.state.settings = settings
+    app.state.fair_share = FairShare(settings)
     # Set when the server was told to stop: what is being answered is finished, and nothing new should come.
     app.state.draining = False
     add_problem_handlers(app)
@@ -94,8 +97,10 @@ class _Application(FastAPI):
     """With our middleware around FastAPI's own, whose answers need a request id too."""
 
     def build_middleware_stack(self) -> ASGIApp:
+        settings: Settings = self.state.settings
         app: ASGIApp = ExpressLane(super().build_middleware_stack())
-        if origins := self.state.settings.cors_origins:
+        app = RateLimits(app, settings.rate_limit_per_user, settings.rate_limit_per_address)
+        if origins := settings.cors_origins:
             app = CORSMiddleware(
                 app,
                 allow_origins=list(origins),

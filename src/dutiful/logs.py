@@ -5,6 +5,8 @@ A message never holds what a client sent beyond method and path: queries, header
 
 import logging
 import sys
+import traceback
+from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -41,6 +43,8 @@ def set_up(level: str, log_format: Literal["console", "json"]) -> None:
     access.setLevel(logging.WARNING if log_format == "console" and level == "info" else logging.NOTSET)
     # At this level it would tell every row that is read, hashes of passwords included.
     logging.getLogger("sqlalchemy").setLevel(logging.WARNING)
+    # Or with DUTIFUL_DB_ECHO it would tell its statements a second time, on stdout and in a form of its own.
+    logging.getLogger("sqlalchemy.engine.Engine").addHandler(logging.NullHandler())
     if level != "debug":
         for chatty in ("uvicorn", "alembic", "opentelemetry"):
             logging.getLogger(chatty).setLevel(max(root.level, logging.WARNING))
@@ -51,7 +55,32 @@ def say(line: str) -> None:
     _TOLD.info(line)
 
 
-class _Console(logging.Formatter):
+class _Formatter(logging.Formatter):
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - as logging calls it
+        """The traceback with the first line of what each error says. Those that follow repeat what somebody sent:
+        PostgreSQL the row that it refuses, pydantic the value."""
+        return "".join(_traceback(ei[1])).rstrip("\n")
+
+
+def _traceback(error: BaseException | None) -> Iterator[str]:
+    if error is None:
+        return
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        yield from _traceback(cause)
+        yield "Which led to:\n"
+    if error.__traceback__ is not None:
+        yield "Traceback (most recent call last):\n"
+        yield from traceback.format_tb(error.__traceback__)
+    said = "".join(traceback.format_exception_only(error)).strip()
+    yield f"{said.splitlines()[0]}\n"
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield "One of these:\n"
+            yield from _traceback(each)
+
+
+class _Console(_Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s [%(request_id)s]: %(message)s")
 
@@ -64,7 +93,7 @@ class _Console(logging.Formatter):
         return "\n  ".join(one_line(line, keep_spaces=True) for line in lines)
 
 
-class _Json(logging.Formatter):
+class _Json(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),

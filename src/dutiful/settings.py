@@ -251,8 +251,10 @@ class Settings(BaseSettings):
     """Whether strangers may make themselves an account: open or closed."""
     max_body_bytes: int = Field(default=10 * 1024 * 1024, ge=1024, le=1024**3)
     """Largest request body, in bytes."""
-    rate_limit: RateLimit = 600
-    """Requests a minute for each user and each address, or off (not used yet)."""
+    rate_limit_per_user: RateLimit = 3000
+    """Requests a minute that one user may send to each process, or off."""
+    rate_limit_per_address: RateLimit = 600
+    """Requests a minute that one address may send to each process without a token that is known there, or off."""
     log_level: LogLevel = "info"
     """Least important messages to log: debug, info, warning or error."""
     log_format: LogFormat = "console"
@@ -455,7 +457,7 @@ def _shown(field: str, settings: Settings) -> str:
         value = _without_password(value.get_secret_value())
     match value:
         case None:
-            return "off" if field == "rate_limit" else ""
+            return "off" if field.startswith("rate_limit") else ""
         case URL():
             return value.render_as_string(hide_password=True)
         case SecretStr():

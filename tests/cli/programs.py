@@ -109,6 +109,15 @@ class Serving:
         self._output.close()
 
 
+def children(parent: int, words: str) -> list[int]:
+    """The processes that it started, whose command line has these words."""
+    listing = subprocess.run(
+        ["ps", "-Ao", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    rows = [line.split(maxsplit=2) for line in listing.splitlines()]
+    return [int(row[0]) for row in rows if int(row[1]) == parent and words in row[-1]]
+
+
 def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> None:
     deadline = time.monotonic() + patience
     while not condition():

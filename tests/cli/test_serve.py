@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import stat
-import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from tests.cli.programs import (
     PATIENCE,
     Serving,
+    children,
     data_folder,
     fresh_database,
     postgres_processes,
@@ -186,14 +186,6 @@ def refuses_connections(address: str) -> bool:
     except httpx.HTTPError as error:
         return isinstance(error, httpx.ConnectError)
     return False
-
-
-def children(parent: int, words: str) -> list[int]:
-    listing = subprocess.run(
-        ["ps", "-Ao", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-    ).stdout
-    rows = [line.split(maxsplit=2) for line in listing.splitlines()]
-    return [int(row[0]) for row in rows if int(row[1]) == parent and words in row[-1]]
 
 
 def is_alive(pid: int) -> bool:

@@ -147,8 +147,8 @@ def test_lists_are_separated_by_commas() -> None:
 
 
 def test_the_rate_limit_can_be_off() -> None:
-    assert load(DUTIFUL_RATE_LIMIT="Off").rate_limit is None
-    assert load(DUTIFUL_RATE_LIMIT="60").rate_limit == 60
+    assert load(DUTIFUL_RATE_LIMIT_PER_USER="Off").rate_limit_per_user is None
+    assert load(DUTIFUL_RATE_LIMIT_PER_ADDRESS="60").rate_limit_per_address == 60
 
 
 def test_the_log_is_for_people_unless_programs_read_it() -> None:
@@ -205,8 +205,8 @@ def test_the_data_folder_of_root_is_the_systems_and_of_others_their_own(
         ("DUTIFUL_CORS_ORIGINS", "a.example.org", "must look like"),
         ("DUTIFUL_SIGN_UP", "maybe", "must be 'closed' or 'open'"),
         ("DUTIFUL_MAX_BODY_BYTES", "10M", "must be a whole number"),
-        ("DUTIFUL_RATE_LIMIT", "0", "must be at least 1"),
-        ("DUTIFUL_RATE_LIMIT", "none", "must be a whole number"),
+        ("DUTIFUL_RATE_LIMIT_PER_USER", "0", "must be at least 1"),
+        ("DUTIFUL_RATE_LIMIT_PER_ADDRESS", "none", "must be a whole number"),
         ("DUTIFUL_LOG_LEVEL", "loud", "must be 'debug', 'info', 'warning' or 'error'"),
         ("DUTIFUL_TRASH_DAYS", "0", "must be at least 1"),
         ("DUTIFUL_IDEMPOTENCY_HOURS", "9999", "must be at most 720"),

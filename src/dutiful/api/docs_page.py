@@ -24,11 +24,9 @@ FILES: dict[str, tuple[Traversable, str]] = {
     "swagger-ui-bundle.js": (SWAGGER_UI / "swagger-ui-bundle.js", "text/javascript"),
 }
 # No script but ours, and nobody else is spoken to. Swagger UI's stylesheet draws its icons from data: addresses.
-SECURITY_HEADERS = {
+CONTENT_POLICY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
 router = APIRouter(include_in_schema=False)
@@ -37,7 +35,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 async def lead_to_docs() -> Response:
     # Relative, so that it holds behind a proxy that serves a folder.
-    return RedirectResponse("docs", headers=SECURITY_HEADERS)
+    return RedirectResponse("docs", headers=CONTENT_POLICY)
 
 
 # The first time files are read and packed: in a thread.
@@ -64,7 +62,7 @@ class _Content:
 
 def _answer(request: Request, content: _Content, cache_control: str) -> Response:
     headers = {
-        **SECURITY_HEADERS,
+        **CONTENT_POLICY,
         "Cache-Control": cache_control,
         "ETag": content.tag,
         "Vary": "Accept-Encoding",

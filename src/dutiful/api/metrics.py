@@ -1,7 +1,6 @@
 """The figures of this server, for Prometheus."""
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection, ExceptionContext, event
@@ -10,30 +9,10 @@ from starlette.responses import Response
 from dutiful import metrics
 from dutiful.access import Actor
 from dutiful.accounts.authentication import authenticate
+from dutiful.api.this_machine import is_from_this_machine
 from dutiful.database.session import Database, Reader
 from dutiful.errors import Forbidden, Unauthenticated
 
-# What proxies and content networks add; of those that begin with X-Forwarded- there are many.
-_FORWARDED = frozenset(
-    {
-        "cdn-loop",
-        "cf-connecting-ip",
-        "cf-connecting-ipv6",
-        "cf-ray",
-        "client-ip",
-        "fastly-client-ip",
-        "fly-client-ip",
-        "forwarded",
-        "true-client-ip",
-        "via",
-        "x-client-ip",
-        "x-cluster-client-ip",
-        "x-envoy-external-address",
-        "x-original-forwarded-for",
-        "x-original-host",
-        "x-real-ip",
-    }
-)
 _KINDS = {
     "40001": "collision",
     "40P01": "collision",
@@ -67,24 +46,10 @@ def metrics_router() -> APIRouter:
 async def get_metrics(request: Request) -> Response:
     """All workers together. From this machine without a token, else with one of an administrator of the server."""
     database: Database = request.app.state.database
-    if not _is_from_this_machine(request):
+    if not is_from_this_machine(request.scope):
         await _require_administrator(request, database)
     metrics.sample(database.engine.pool)
     return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
-
-
-def _is_from_this_machine(request: Request) -> bool:
-    """What a proxy on this machine passes on comes from the loopback too, but says so."""
-    if request.client is None or any(map(_is_of_a_proxy, request.headers)):
-        return False
-    try:
-        return ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_of_a_proxy(header: str) -> bool:
-    return header.startswith("x-forwarded-") or header in _FORWARDED
 
 
 async def _require_administrator(request: Request, database: Database) -> None:

@@ -21,7 +21,9 @@ NO_ANSWER = 499
 
 # Long enough to be the secret of a link. No name or id in our paths is.
 _SECRET = re.compile(r"[^/]{20,}")
-_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""What programs that watch the server ask for, every few seconds."""
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -77,7 +79,7 @@ def _log(scope: Scope, route: str, status: int, seconds: float, *, is_slow: bool
         level = logging.WARNING
     else:
         # Probes come every few seconds and say nothing as long as all is well.
-        level = logging.DEBUG if route in _PROBES else logging.INFO
+        level = logging.DEBUG if route in PROBES else logging.INFO
     if not logs.access.isEnabledFor(level):
         return
     milliseconds = round(seconds * 1000, 1)

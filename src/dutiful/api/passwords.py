@@ -42,7 +42,7 @@ async def _prepare_change(request: Request) -> Change | None:
     return await password_changes.prepare(get_database(request), actor, current, new)
 
 
-@router.post("/users/me/password", status_code=204, responses={429: {}})
+@router.post("/users/me/password", status_code=204)
 @prepared_by(_prepare_change)
 async def change_my_password(
     body: PasswordChange,

@@ -107,8 +107,6 @@ def problem(
     }
     if errors:
         content["errors"] = list(errors)
-    # Given here too: an answer to what nobody foresaw does not pass the middleware that gives it to all others.
-    headers = {**(headers or {}), "X-Request-Id": content["request_id"]}
     return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
 
 
@@ -150,7 +148,9 @@ def _as_domain_error(error: Exception) -> DutifulError | None:
         return outcome_unknown()
     known = describe_failure(error)
     if isinstance(known, Unavailable):
-        log.warning("the database failed: %s", error.orig if isinstance(error, DBAPIError) else repr(error))
+        said = str(error.orig) if isinstance(error, DBAPIError) else repr(error)
+        # In further lines PostgreSQL may repeat what somebody sent.
+        log.warning("the database failed: %s", said.partition("\n")[0])
     return known
 
 

@@ -1,15 +1,17 @@
 """The outermost layer: gives every request an id of our own making, so that answer, log and journal can be put side
-by side, has it observed, and refuses in our words a body that says it is too large."""
+by side, and the headers that browsers obey; has it observed, and refuses in our words a body that says it is too large."""
 
+from collections.abc import Iterable
 from time import perf_counter
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dutiful import logs, uuids
 from dutiful.api.observing import Observer
 from dutiful.api.problems import REFUSALS, problem
+from dutiful.api.security_headers import Raw, with_security_headers
 
 
 class RequestIdMiddleware:
@@ -28,16 +30,19 @@ class RequestIdMiddleware:
         request_id = uuids.new()
         scope.setdefault("state", {})["request_id"] = request_id
         logs.request_id.set(str(request_id))
+        name = str(request_id).encode()
         status, is_stream = 0, False
 
         async def send_with_id(message: Message) -> None:
             nonlocal status, is_stream
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = str(request_id)
-                if scope["app"].state.draining:
-                    # The client must come back to another server, over another connection.
-                    headers["Connection"] = "close"
+                headers = with_security_headers(message["headers"])
+                headers.append((b"x-request-id", name))
+                if scope["app"].state.draining or message["status"] == 500:
+                    # The client must come back to another server, over another connection. And after a fault that
+                    # nobody foresaw uvicorn hangs up: who is not told may send the next request into nothing.
+                    headers.append((b"connection", b"close"))
+                message["headers"] = headers
                 status, is_stream = message["status"], _is_stream(headers)
             await send(message)
 
@@ -58,5 +63,5 @@ class RequestIdMiddleware:
         await problem(Request(scope), 413, *REFUSALS[413])(scope, receive, send)
 
 
-def _is_stream(headers: MutableHeaders) -> bool:
-    return headers.get("content-type", "").startswith("text/event-stream")
+def _is_stream(headers: Iterable[Raw]) -> bool:
+    return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in headers)

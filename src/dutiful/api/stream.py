@@ -100,7 +100,8 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
     429: {
-        "description": "You have as many streams open as one person may. Close one, or let programs share one."
+        "description": "You have as many streams open as one person may: close one, or let programs share one. Or too many "
+        "requests, as everywhere."
     },
 }
 

@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect
 from dutiful.access import Actor
 from dutiful.accounts.authentication import authenticate, authenticate_for_write, note_use
 from dutiful.api import idempotency, query
+from dutiful.api.fair_share import FairShare
 from dutiful.api.headers import etag_matches
 from dutiful.api.rights import Need, needs_of
 from dutiful.changes.cursor import encode_cursor
@@ -91,7 +92,8 @@ class TransactionRoute(APIRoute):
             try:
                 async with deadline:
                     request.state.prepared = await _prepare(request, prepare)
-                    response = await run(request, inner)
+                    async with _share(request).place(request.state.caller):
+                        response = await run(request, inner)
             except TimeoutError as error:
                 await _take_back(request)
                 if not deadline.expired():
@@ -198,6 +200,11 @@ async def _authenticate(
     if scheme.lower() != "bearer" or not secret.strip():
         return None
     return await authenticated(session, secret.strip(), request.state.request_id)
+
+
+def _share(request: Request) -> FairShare:
+    share: FairShare = request.app.state.fair_share
+    return share
 
 
 def _database(request: Request) -> Database:

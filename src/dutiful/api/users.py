@@ -74,7 +74,7 @@ async def _stop_tokens(request: Request, actor: Actor, user_id: int) -> None:
     if_refused(request, lambda: erasure.give_back(database, stopped))
 
 
-@router.delete("/users/me", status_code=204, responses={429: {}})
+@router.delete("/users/me", status_code=204)
 @prepared_by(_prepare_goodbye)
 async def erase_me(
     body: Goodbye,

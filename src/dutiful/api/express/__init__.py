@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dutiful.accounts.authentication import note_use
 from dutiful.api.express import creates, reads, updates
 from dutiful.api.express.asking import Askers
-from dutiful.api.express.request import Answer, Request, is_id, read, read_body, replayed
+from dutiful.api.express.request import Answer, Request, is_id, is_whole, read, read_body, replayed
 from dutiful.api.idempotency import fingerprint
 from dutiful.api.problems import answer_known
 from dutiful.database.direct import DirectPool, is_undone
@@ -47,6 +47,9 @@ class ExpressLane:
         if request.takes_body:
             messages = await read_body(request, receive)
             receive = replayed(messages, receive)
+            if not is_whole(messages):
+                await self.app(scope, receive, send)
+                return
             if request.key is not None:
                 request.fingerprint = _fingerprint(scope, request)
         name, way = chosen

@@ -5,30 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, bindparam, select
 from sqlalchemy.types import LargeBinary
 
 from dutiful import clock
 from dutiful.accounts.authentication import LAST_USE_PRECISION, is_usable
+from dutiful.api.lately import Lately
 from dutiful.bearer import hash_secret
 from dutiful.database.direct import Record
 from dutiful.database.types import AwareDateTime
 from dutiful.models import Token, User
-
-_MOST_ASKERS = 10_000
-
-V = TypeVar("V")
-
-
-class Lately(dict[bytes, V]):
-    """What was learnt with a token, by its hash. All of it is forgotten when it would become too much."""
-
-    def __setitem__(self, token_hash: bytes, value: V) -> None:
-        if len(self) >= _MOST_ASKERS:
-            self.clear()
-        super().__setitem__(token_hash, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,9 +78,13 @@ async def read_body(request: Request, receive: Receive) -> list[Message]:
     messages: list[Message] = []
     while not messages or messages[-1].get("more_body"):
         messages.append(await receive())
-    # A client that hung up sent no whole body; what there is of it is no JSON, or too little.
     request.body = b"".join(message.get("body", b"") for message in messages)
     return messages
+
+
+def is_whole(messages: list[Message]) -> bool:
+    """Not if the client hung up: what had come by then may look like a body."""
+    return messages[-1]["type"] == "http.request"
 
 
 def replayed(messages: list[Message], receive: Receive) -> Receive:

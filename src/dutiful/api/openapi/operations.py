@@ -157,7 +157,7 @@ def _refusals(
         yield from ("404", "409")
     if is_api and method in WRITES and not takes_token:
         # Signing in and up, and what a link allows.
-        yield from ("401", "403", "409", "429")
+        yield from ("401", "403", "409")
     if "{" in path:
         yield "404"
     if "If-Match" in names:
@@ -166,7 +166,7 @@ def _refusals(
         # The feed, whose beginning is not kept for ever.
         yield "410"
     if is_api:
-        yield from ("422", "503")
+        yield from ("422", "429", "503")
 
 
 def _refusal_of(status: str, own_description: str | None) -> dict[str, Any]:

@@ -22,6 +22,8 @@ taken like `application/json`. PUT does the same, so that a client that knows fe
 
 **Lists** come in pages of `limit` items. Follow `next_cursor` until it is null, or count with `skip`.
 
+**Limits.** Too many requests in a minute are a 429 with the code `rate_limited`: wait for `Retry-After` seconds, and send batches.
+
 **Following.** Every write answers with `Dutiful-Cursor`, the place in the feed of changes that includes it. `GET /api/v1/changes`
 gives what came after, in the order of commit and without holes.
 
