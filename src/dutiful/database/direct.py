@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import URL, Executable, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
+from dutiful.database import hosts
 from dutiful.database.engine import Pooled, connect_args, connect_directly
 from dutiful.database.turns import Turns
 from dutiful.settings import Settings
@@ -174,7 +174,7 @@ def create_direct_pool(settings: Settings, url: URL | str) -> DirectPool:
     arguments |= connect_args(settings.model_copy(update={"db_lock_timeout": PATIENCE}))
     # Whoever gives the size of the cache knows whether a pooler is in between (see engine.py).
     size = arguments.pop("prepared_statement_cache_size", None)
-    open_one = connect_directly if size is None else asyncpg.connect
+    open_one = connect_directly if size is None else hosts.connect
 
     async def connect() -> Any:
         connection = await open_one(**arguments)

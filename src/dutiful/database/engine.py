@@ -13,6 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from dutiful.database import hosts
 from dutiful.database.failures import READ_ONLY
 from dutiful.settings import Settings
 
@@ -73,12 +74,13 @@ def _connect(
             _tell_of_pooler()
     if not size:
         parameters |= NOTHING_IS_KEPT
+    parameters["async_creator_fn"] = hosts.connect
     return None
 
 
 async def connect_directly(*arguments: Any, **parameters: Any) -> asyncpg.Connection:
     """Raises Pooled if what answered is not PostgreSQL itself: its process has another number than was announced."""
-    connection = await asyncpg.connect(*arguments, **parameters)
+    connection = await hosts.connect(*arguments, **parameters)
     try:
         async with asyncio.timeout(parameters.get("timeout")):
             # Without a name, or it would be one of those that clash.

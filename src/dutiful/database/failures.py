@@ -9,7 +9,7 @@ from dutiful.errors import Conflict, DutifulError, Fault, Invalid, Unavailable
 
 UNIQUE_VIOLATION = "23505"
 READ_ONLY = "25006"
-DISK_FULL = ("53100", "53200")
+DISK_FULL = ("53100", "58030")
 NOT_LET_IN = ("28000", "28P01", "3D000", "55000")
 BUSY = ("53300", "57014", "57P01", "57P02", "57P03", "57P05", "55P03", "25P03")
 
@@ -62,7 +62,7 @@ def describe_failure(error: BaseException) -> DutifulError | None:
 
 def _describe_driver_error(error: DBAPIError) -> DutifulError | None:
     state = sqlstate(error) or ""
-    if state in DISK_FULL or state == "58030":
+    if state in DISK_FULL:
         return Unavailable(
             "The database has no space left. Nothing was written.", code="disk_full", retry_after=60
         )
