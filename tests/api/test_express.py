@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import URL, String, cast, func, select
 from tests.support.journals import changes_of, latest_seq, tasks_of
 from tests.support.locks import waiting
@@ -524,6 +525,47 @@ async def test_of_thirty_with_one_key_one_does_it(ana: Person, database: Databas
 async def test_a_key_that_is_none_is_refused_in_the_same_words(pair: Pair, key: str) -> None:
     answer, _ = await pair.ask("POST", "/tasks", {"title": "x"}, {"Idempotency-Key": key})
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("POST", "", {"title": "Not said in full"}),
+        ("POST", "/batch", [{"title": "Not said in full"}]),
+        ("PATCH", "/{task_id}", {"title": "Not said in full"}),
+        ("PUT", "/{task_id}", {"status": "done"}),
+    ],
+)
+async def test_half_a_body_is_not_taken_for_a_whole_one(
+    app: FastAPI, ana: Person, database: Database, method: str, path: str, said: Any
+) -> None:
+    """Of a client that hung up: what it had said by then happens to be JSON."""
+    task = await ana.make("/tasks", title="Before")
+    seq = await latest_seq(database, ana.workspace_id)
+    half = json.dumps(said).encode()
+    messages = iter([{"type": "http.request", "body": half, "more_body": True}, {"type": "http.disconnect"}])
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": "/api/v1/tasks" + path.format(task_id=task["id"]),
+        "query_string": b"",
+        "headers": [
+            (b"authorization", f"Bearer {ana.token}".encode()),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % (len(half) + 1)),
+        ],
+        "client": ("127.0.0.1", 1),
+        "http_version": "1.1",
+    }
+
+    async def receive() -> Any:
+        return next(messages, {"type": "http.disconnect"})
+
+    async def send(_: Any) -> None:
+        """Nobody is left to hear it."""
+
+    await app(scope, receive, send)
+    assert await latest_seq(database, ana.workspace_id) == seq
 
 
 async def test_what_fails_before_anything_is_sent_is_handed_on(
