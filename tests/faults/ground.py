@@ -6,6 +6,7 @@ import random
 import secrets
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -24,7 +25,8 @@ from dutiful.database.session import Database
 from dutiful.settings import Settings
 
 PATIENCE = 60.0
-SETTINGS = Settings(db_pool_size=5, db_max_overflow=2)
+# What looks for the truth afterwards meets the connections from before.
+SETTINGS = Settings(db_pool_size=5, db_max_overflow=2, db_pool_pre_ping=True)
 
 
 class Ground:
@@ -41,10 +43,14 @@ class Ground:
 
     @classmethod
     @asynccontextmanager
-    async def laid(cls, folder: Path, **settings: str) -> AsyncIterator[Self]:
-        postgres = EmbeddedPostgres(_public(folder), extra_settings=settings, say=lambda _: None)
+    async def laid(
+        cls, folder: Path, *, like: Path | None = None, is_revived: bool = True, **settings: str
+    ) -> AsyncIterator[Self]:
+        """`like`: the folder of another, which is copied. `is_revived`: whether a PostgreSQL that dies is started again."""
+        postgres = EmbeddedPostgres(_public(folder, like), extra_settings=settings, say=lambda _: None)
         await asyncio.to_thread(postgres.start)
-        postgres.supervise()
+        if is_revived:
+            postgres.supervise()
         ground = cls(folder, postgres)
         try:
             await migrate.upgrade(ground.database.engine)
@@ -82,6 +88,16 @@ class Ground:
             return (await self.client.get(path, timeout=1)).is_success
         return False
 
+    async def until_written(self, person: Person) -> float:
+        """Seconds until a write of theirs is answered 2xx."""
+
+        async def is_written() -> bool:
+            with suppress(httpx.HTTPError):
+                return (await person.post("/tasks", {"title": "are you there?"})).is_success
+            return False
+
+        return await self.until(is_written)
+
     # --- what may be killed -------------------------------------------------------------------------------------------
 
     async def kill_server(self, *arguments: str) -> None:
@@ -110,7 +126,7 @@ class Ground:
             os.kill(pid, signal.SIGKILL)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+    async def connection(self, database: str = "dutiful") -> AsyncIterator[asyncpg.Connection]:
         """Straight to PostgreSQL, as soon as it lets anybody in."""
         connection: Any = None
 
@@ -118,7 +134,7 @@ class Ground:
             nonlocal connection
             with suppress(OSError, asyncpg.PostgresError):
                 connection = await asyncpg.connect(
-                    host=str(self.postgres.socket_folder), user="dutiful", database="dutiful"
+                    host=str(self.postgres.socket_folder), user="dutiful", database=database
                 )
             return connection is not None
 
@@ -137,10 +153,14 @@ class Ground:
         return time.monotonic() - began
 
 
-def _public(folder: Path) -> Path:
+def _public(folder: Path, like: Path | None) -> Path:
     """PostgreSQL may run as another account."""
-    folder.mkdir()
-    folder.chmod(0o755)
+    if like is not None:
+        # To copy takes a tenth of making one, and keeps the accounts.
+        subprocess.run(["cp", "-a", like, folder], check=True)
+    else:
+        folder.mkdir()
+        folder.chmod(0o755)
     return folder
 
 
