@@ -16,14 +16,23 @@ def is_long(pytestconfig: pytest.Config) -> bool:
 
 
 @pytest.fixture
-def figures(record_property: Callable[[str, object], None]) -> Figures:
-    return Figures(record_property)
+def figures(record_property: Callable[[str, object], None], is_long: bool) -> Figures:
+    return Figures(record_property, is_long=is_long)
+
+
+@pytest.fixture(scope="session")
+async def pristine(public_tmp: Path) -> Path:
+    """The folder of one that nothing happened to."""
+    folder = public_tmp / "pristine"
+    async with Ground.laid(folder):
+        pass
+    return folder
 
 
 @pytest.fixture
-async def ground(public_tmp: Path, tmp_path: Path) -> AsyncIterator[Ground]:
+async def ground(public_tmp: Path, tmp_path: Path, pristine: Path) -> AsyncIterator[Ground]:
     """A PostgreSQL of the test's own that may be killed, with settings under which the promises hold."""
-    async with Ground.laid(public_tmp / tmp_path.name) as ground:
+    async with Ground.laid(public_tmp / tmp_path.name, like=pristine) as ground:
         yield ground
 
 

@@ -17,8 +17,9 @@ class Figure:
 class Figures:
     """Of one test. They travel as properties of its report, so that they arrive from other processes too."""
 
-    def __init__(self, record: Callable[[str, object], None]) -> None:
+    def __init__(self, record: Callable[[str, object], None], *, is_long: bool) -> None:
         self._record = record
+        self._is_long = is_long
         self._broken: list[Figure] = []
 
     def tell(self, promise: str, **values: float) -> None:
@@ -33,6 +34,13 @@ class Figures:
 
     def at_most(self, promise: str, what: str, value: float, bound: float) -> None:
         self._add(Figure(promise, what, value, f"≤ {bound:g}", value <= bound))
+
+    def within(self, promise: str, what: str, seconds: float, bound: float) -> None:
+        """Only a long run measures time: the short one shares the machine with other tests."""
+        if self._is_long:
+            self.at_most(promise, f"{what} (s)", seconds, bound)
+        else:
+            self.tell(promise, **{f"{what} (s)": seconds})
 
     def at_least(self, promise: str, what: str, value: float, bound: float) -> None:
         self._add(Figure(promise, what, value, f"≥ {bound:g}", value >= bound))
