@@ -1,4 +1,5 @@
-"""Schemathesis finds nothing: a short run with a fixed seed. `tests/schemathesis.toml` tells the long one."""
+"""Schemathesis finds nothing: a short run with a fixed seed, and a long one with `--long`. `tests/schemathesis.toml` tells
+of one that is longer still."""
 
 import asyncio
 import os
@@ -15,6 +16,7 @@ from tests.support.people import Person
 CONFIG = Path(__file__).parent.parent / "schemathesis.toml"
 ROOT = CONFIG.parent.parent
 SECONDS = 8
+LONG_SECONDS = 60
 
 
 @asynccontextmanager
@@ -36,12 +38,17 @@ async def listening(app: FastAPI) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("phases", ["examples,coverage", "fuzzing,stateful"])
-async def test_schemathesis_finds_nothing(app: FastAPI, ana: Person, tmp_path: Path, phases: str) -> None:
+async def test_schemathesis_finds_nothing(
+    app: FastAPI, ana: Person, tmp_path: Path, phases: str, pytestconfig: pytest.Config
+) -> None:
+    is_long = pytestconfig.getoption("--long")
+    seconds = LONG_SECONDS if is_long else SECONDS
     async with listening(app) as address:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG)),
             *("run", f"{address}/openapi.json", "-H", f"Authorization: Bearer {ana.token}"),
-            *("--seed", "1", "--phases", phases, "--max-time", str(SECONDS), "--no-color"),
+            *("--seed", "1", "--phases", phases, "--max-time", str(seconds), "--no-color"),
+            *(("--max-examples", "1000") if is_long else ()),
             *("--generation-database", "none"),
             # It leaves a folder of its own where it runs.
             cwd=tmp_path,
