@@ -214,6 +214,19 @@ async def test_a_bug_is_a_500_that_tells_nothing(app: FastAPI, ana: Person, monk
     assert document["request_id"] == response.headers["x-request-id"]
 
 
+async def test_of_very_many_faults_the_first_thousand_are_told(ana: Person) -> None:
+    many = {f"field {number}": 1 for number in range(2_000)}
+    operation = {"op": "create", "type": "task", "data": many}
+    for path, body, first in (
+        ("/tasks", {"title": "x", **many}, "/field 0"),
+        ("/tasks/batch", [{"title": "x", **many}], "/0/field 0"),
+        ("/batch", [operation], "/0/data/title"),
+    ):
+        faults = pointers(await ana.post(path, body), 422, "invalid")
+        assert len(faults) == 1_000
+        assert faults[0] == first
+
+
 async def test_what_was_sent_is_not_repeated_in_the_answer(ana: Person) -> None:
     secret = "correct horse battery staple"
     response = await ana.post("/tasks", {"title": [secret], "priority": secret, "uid": {"a": secret}})

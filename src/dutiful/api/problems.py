@@ -47,6 +47,8 @@ STATUS: Mapping[type[DutifulError], HTTPStatus] = {
 }
 
 MEDIA_TYPE = "application/problem+json"
+MOST_FAULTS = 1000
+"""Told of one request. A body has room for a million, and to write them all down keeps everybody waiting."""
 
 # Ours rather than the standard library's, which renames some of them from one version to the next.
 TITLES = {
@@ -111,7 +113,7 @@ def problem(
 
 
 def faults_of(error: RequestValidationError | ValidationError) -> list[dict[str, str]]:
-    return [_fault_of(fault) for fault in error.errors()]
+    return [_fault_of(fault) for fault in error.errors()[:MOST_FAULTS]]
 
 
 def _fault_of(fault: Mapping[str, Any]) -> dict[str, str]:
@@ -135,7 +137,7 @@ async def answer_known(request: Request, error: Exception) -> Response:
         STATUS[type(known)],
         known.code,
         known.detail,
-        errors=[_as_member(fault) for fault in known.faults],
+        errors=[_as_member(fault) for fault in known.faults[:MOST_FAULTS]],
         headers=_headers(known),
         **_more(known),
     )
