@@ -17,6 +17,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import URL
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from dutiful import logs
 from dutiful.app import create_app
@@ -54,6 +55,7 @@ def make_server(
         app,
         log_config=None,
         access_log=False,
+        http=_Connection,
         ws="none",
         lifespan="on",
         backlog=_BACKLOG,
@@ -65,6 +67,13 @@ def make_server(
     )
     logging.getLogger("uvicorn.error").addFilter(logs.is_news)
     return Server(config, app, on_ready, on_beat)
+
+
+class _Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # uvicorn forgets to stop the clock of one that was reset, which then keeps all of it for the keep-alive time.
+        self._unset_keepalive_if_required()
 
 
 class Server(uvicorn.Server):

@@ -23,6 +23,8 @@ class Probe:
     may_succeed: bool = False
     answers: int = 1
     """How many requests it is."""
+    until: bytes | None = None
+    """The body of the last answer."""
 
 
 def probes(token: bytes, task_id: int) -> Iterator[Probe]:

@@ -72,14 +72,14 @@ async def send(writer: asyncio.StreamWriter, sent: bytes) -> None:
 
 
 async def hear(
-    reader: asyncio.StreamReader, patience: float, enough: int = 1, lull: float | None = None
+    reader: asyncio.StreamReader, patience: float, enough: int = 1, until: bytes | None = None
 ) -> Heard:
-    """Until the server closes, there are `enough` answers, or nothing came for so many seconds: `lull` once there was
-    an answer."""
+    """Until the server closes, there are `enough` answers or the one with the body `until`, or nothing came for so many
+    seconds."""
     heard, data = Heard(), b""
-    while len(heard.answers) < enough:
+    while len(heard.answers) < enough and not (heard.answers and heard.answers[-1].body == until):
         try:
-            async with asyncio.timeout(lull if heard.answers and lull is not None else patience):
+            async with asyncio.timeout(patience):
                 more = await reader.read(2**20)
         except TimeoutError:
             break

@@ -64,15 +64,29 @@ class Timed(Ledger):
         await asyncio.gather(*map(client, range(clients)))
 
 
+class OwnConnections(httpx.AsyncBaseTransport):
+    """One for each task, as for clients elsewhere. In a pool that all share they wait for each other, for seconds."""
+
+    def __init__(self) -> None:
+        self._own: dict[asyncio.Task[Any] | None, httpx.AsyncHTTPTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        task = asyncio.current_task()
+        if task not in self._own:
+            self._own[task] = httpx.AsyncHTTPTransport(verify=False)
+        return await self._own[task].handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await asyncio.gather(*(own.aclose() for own in self._own.values()))
+
+
 @pytest.fixture
 async def busy_ground(ground: Ground) -> Ground:
-    """With a small pool, and a client that keeps the connections of many."""
+    """With a small pool, and connections for everybody."""
     ground.environment |= SETTINGS
     await ground.client.aclose()
     ground.client = httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{ground.port}",
-        timeout=DEADLINE * 3,
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+        base_url=f"http://127.0.0.1:{ground.port}", timeout=DEADLINE * 3, transport=OwnConnections()
     )
     await ground.serve()
     return ground

@@ -18,18 +18,20 @@ from tests.support.people import Person
 
 pytestmark = pytest.mark.linux
 
-AT_ONCE = 4
-PATIENCE = 5.0
+AT_ONCE = 6
+PATIENCE = 15.0
 """Seconds in which a whole request is answered, whatever it is."""
-SILENCE = 0.3
+SILENCE = 1.0
 """Seconds after which a request that may not be whole is taken for one that is not."""
-LULL = 0.02
-"""The same after an answer, when it is not known whether there is another request behind it."""
 SHORT_MUTATIONS = 300
-LONG_MUTATIONS = 20_000
+LONG_MUTATIONS = 6_000
 MOST_MEGABYTES = AT_ONCE * 30
 """A body of 10 MB is there three times while it is read."""
+MOST_MEGABYTES_OF_RESET = 10
 MOST_FILES = 10
+
+
+HEALTHY = b'{"status":"ok"}'
 
 
 @dataclass
@@ -64,8 +66,8 @@ class Attack:
         self.sent += 1
         async with connected(self.ground.port) as (reader, writer):
             sending = asyncio.create_task(send(writer, probe.sent))
-            patience, lull = (PATIENCE, None) if probe.is_whole else (SILENCE, LULL)
-            heard = await hear(reader, patience, probe.answers, lull)
+            patience = PATIENCE if probe.is_whole else SILENCE
+            heard = await hear(reader, patience, probe.answers, probe.until)
             if not heard.answers and not heard.was_closed:
                 if probe.is_whole:
                     self.hangs.append(probe.name)
@@ -181,9 +183,11 @@ async def test_mutated_requests_are_refused_and_leave_nothing_behind(
     valid = valid_requests(token, task_id, change_id)
     count = LONG_MUTATIONS if is_long else SHORT_MUTATIONS
     before = _megabytes(ground), _files(ground)
-    attempts = (mutated(dice.choice(valid), dice) for _ in range(count))
+    # Whatever it is, behind it comes a request whose answer is known: what it is then was all answered.
+    attempts = (mutated(dice.choice(valid), dice) + request(b"GET", b"/healthz") for _ in range(count))
     await attack.run(
-        Probe(repr(sent), sent, is_whole=False, may_succeed=True, answers=99) for sent in attempts
+        Probe(repr(sent), sent, is_whole=False, may_succeed=True, answers=99, until=HEALTHY)
+        for sent in attempts
     )
     await asyncio.sleep(0.2)
     attack.tell(figures, "mutated requests")
@@ -195,6 +199,31 @@ async def test_mutated_requests_are_refused_and_leave_nothing_behind(
     )
     figures.at_most("mutated requests", "more files open", _files(ground) - before[1], MOST_FILES)
     assert attack.strange == []
+    figures.check()
+
+
+async def test_connections_that_are_reset_leave_nothing_behind(
+    ground: Ground, is_long: bool, figures: Figures
+) -> None:
+    attack, _ = await _prepared(ground)
+
+    async def reset(times: int) -> None:
+        for _ in range(times):
+            await attack._look(Probe("reset", b""))
+
+    await reset(100)
+    before = _megabytes(ground), _files(ground)
+    times = 5_000 if is_long else 500
+    await asyncio.gather(*(reset(times) for _ in range(AT_ONCE)))
+    figures.tell("connections that are reset", connections=times * AT_ONCE)
+    figures.none("connections that are reset", unanswered=len(attack.unanswered_afterwards))
+    figures.at_most(
+        "connections that are reset",
+        "memory grown by (MB)",
+        _megabytes(ground) - before[0],
+        MOST_MEGABYTES_OF_RESET,
+    )
+    figures.at_most("connections that are reset", "more files open", _files(ground) - before[1], MOST_FILES)
     figures.check()
 
 
