@@ -62,6 +62,21 @@ async def test_faults_nobody_foresaw_have_them(settings: Settings, database_url:
     assert (response.status_code, told(response)) == (500, EXPECTED)
 
 
+async def test_a_client_is_told_when_a_fault_ends_its_connection(
+    settings: Settings, database_url: URL
+) -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async with serving(settings, database_url) as live:
+        live.app.add_api_route("/fails", fail)
+        for _ in range(5):
+            response = await live.client.get("/fails")
+            assert (response.status_code, response.headers["Connection"]) == (500, "close")
+        # Nor is any other connection harmed.
+        assert (await live.client.get("/healthz")).status_code == 200
+
+
 async def test_refusals_of_too_many_and_answers_to_browsers_elsewhere_have_them(
     settings: Settings, database_url: URL
 ) -> None:

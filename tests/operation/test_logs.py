@@ -10,7 +10,7 @@ from typing import Any, Literal
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import URL
+from sqlalchemy import URL, create_engine, text
 from tests.cli.programs import Serving, data_folder
 from tests.support.contract import hold_to_contract_blocking
 from tests.support.live import Events, serving
@@ -131,6 +131,45 @@ def test_whatever_a_message_holds_only_its_first_line_looks_like_one(
     assert all(line.startswith("  ") for line in others)
     assert others[0] == "  2026-11-23 ERROR �[1mforged"
     assert "  ValueError: one" in others
+
+
+def test_of_an_error_its_causes_and_its_parts_the_first_line_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What PostgreSQL and pydantic say in the others repeats what somebody sent."""
+    # Not as it stands here: a traceback shows the source.
+    rest = f"\nDETAIL:  Key (name)=({'-'.join('sent')})"
+    with logging_as("info", "json"):
+        try:
+            try:
+                raise ValueError(f"no such row{rest}")
+            except ValueError as error:
+                raise ExceptionGroup(f"two{rest}", [RuntimeError(f"one{rest}"), OSError()]) from error
+        except ExceptionGroup:
+            logging.getLogger("tests").exception("told")
+    [line] = lines(capsys.readouterr().err)
+    assert "s-e-n-t" not in line["exception"]
+    told = line["exception"].splitlines()
+    for expected in (
+        "ValueError: no such row",
+        "Which led to:",
+        "ExceptionGroup: two",
+        "RuntimeError: one",
+        "OSError",
+    ):
+        assert expected in told
+
+
+def test_statements_are_told_once_and_where_all_else_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_as("info", "json"):
+        engine = create_engine("sqlite://", echo=True, hide_parameters=True)
+        with engine.connect() as connection:
+            connection.execute(text("SELECT :it"), {"it": "secret"})
+        engine.dispose()
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert [one["message"] for one in lines(said.err)][1] == "SELECT ?"
+    assert "secret" not in said.err
 
 
 async def test_probes_are_told_only_when_something_is_wrong(

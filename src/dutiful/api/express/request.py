@@ -84,7 +84,7 @@ async def read_body(request: Request, receive: Receive) -> list[Message]:
 
 def is_whole(messages: list[Message]) -> bool:
     """Not if the client hung up: what had come by then may look like a body."""
-    return messages[-1]["type"] == "http.request"
+    return bool(messages[-1]["type"] == "http.request")
 
 
 def replayed(messages: list[Message], receive: Receive) -> Receive:
