@@ -172,7 +172,7 @@ async def test_turns_come_one_after_the_other() -> None:
 
     await asyncio.gather(*(work() for _ in range(20)))
     assert most == 1
-    assert len(turns._locks) == 0
+    assert len(turns._turns) == 0
 
 
 async def test_a_turn_that_does_not_come_is_not_waited_for() -> None:

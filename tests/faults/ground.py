@@ -16,6 +16,7 @@ from typing import Any, Self
 import asyncpg  # type: ignore[import-untyped]
 import httpx
 from tests.cli.programs import Serving
+from tests.support.contract import hold_to_contract
 from tests.support.people import Person, make_person
 
 from dutiful.database import migrate
@@ -38,7 +39,11 @@ class Ground:
         """Where servers look for the database. An attack may lead them elsewhere."""
         self.environment: dict[str, str] = {"SECRET_KEY": secrets.token_urlsafe(48)}
         self.serving: Serving | None = None
-        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE)
+        self.client = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.port}",
+            timeout=PATIENCE,
+            event_hooks={"response": [hold_to_contract]},
+        )
         self.database = Database(create_engine(SETTINGS, postgres.url))
 
     @classmethod

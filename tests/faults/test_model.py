@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from tests.faults.figures import Figures
 from tests.faults.world import Refused, World
+from tests.support.contract import hold_to_contract
 from tests.support.people import Person, make_person
 from tests.support.plain import PLAIN
 
@@ -544,9 +545,10 @@ async def test_the_server_holds_what_the_model_holds(
 
     Here.loop, Here.database = asyncio.get_running_loop(), database
     divergence: BaseException | None = None
-    # Without the contract that the tests' other clients are held to: to look at each answer takes longer than the answer.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://dutiful.test") as Here.client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://dutiful.test", event_hooks={"response": [hold_to_contract]}
+    ) as Here.client:
         try:
             machine = seed(11)(Here) if is_long else Here
             await asyncio.to_thread(run_state_machine_as_test, machine, settings=_settings(is_long))
