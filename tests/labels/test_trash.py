@@ -6,6 +6,7 @@ from tests.support.journals import changes_of, latest_seq, tasks_of
 from tests.support.people import Person
 from tests.support.problems import problem
 from tests.support.statements import count_statements
+from tests.support.undoing import latest, undo
 
 from dutiful.database.session import Database
 
@@ -60,6 +61,29 @@ async def test_restoring_puts_it_back_on_exactly_the_tasks_it_was_taken_from(
     assert (response.status_code, response.headers["ETag"]) == (200, '"3"')
     expected = {"a": [home], "b": [home, work], "off": [], "trashed": [home], "never": [work]}
     assert await label_ids(database, ana) == expected
+
+
+async def test_restoring_puts_it_back_where_an_undo_took_it_from(ana: Person, database: Database) -> None:
+    (home,) = await make_labels(ana, "home")
+    await ana.make("/tasks", title="a", label_ids=[home])
+    await ana.delete(f"/labels/{home}")
+    await ana.post(f"/labels/{home}/restore")
+    await undo(ana, await latest(ana), request=True)
+    assert await label_ids(database, ana) == {"a": []}
+    await ana.post(f"/labels/{home}/restore")
+    assert await label_ids(database, ana) == {"a": [home]}
+
+
+async def test_restoring_one_whose_making_was_undone_puts_it_back_too(
+    ana: Person, database: Database
+) -> None:
+    task = await ana.make("/tasks", title="a")
+    await ana.patch(f"/tasks/{task['id']}", {"status": "done", "labels_add": ["home"]})
+    labelled = await label_ids(database, ana)
+    await undo(ana, await latest(ana), request=True)
+    assert await label_ids(database, ana) == {"a": []}
+    await ana.post(f"/labels/{labelled['a'][0]}/restore")
+    assert await label_ids(database, ana) == labelled
 
 
 async def test_what_the_same_batch_did_before_the_deletion_stays_done(

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, String, and_, func, literal, select, text
+from sqlalchemy import Select, String, and_, func, literal, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from dutiful import paging
@@ -80,22 +80,22 @@ async def tasks_with(session: Writer, label: Label) -> Sequence[Task]:
 async def tasks_it_was_on(session: Writer, label: Label) -> Sequence[Task]:
     """Those its deletion took it from, the trash included.
 
-    The journal knows them, as long as it reaches back to the deletion: their changes follow the label's own, in the
-    same request.
+    The journal knows them, as long as it reaches back to the deletion: their changes are in the same request, and follow
+    the label's own. Where the request took back what had brought the label, they are ahead of it.
     """
     deletion = _latest_deletion(label).subquery()
     taken_from = select(Change.entity_id).where(
         Change.workspace_id == label.workspace_id,
-        Change.seq > deletion.c.seq,
+        or_(Change.seq > deletion.c.seq, deletion.c.undo_of.is_not(None)),
         Change.request_id == deletion.c.request_id,
-        Change.verb == "task.updated",
+        Change.entity == Task.entity,
         Change.before["label_ids"].contains([label.id]),
         ~Change.after["label_ids"].contains([label.id]),
     )
     return (await session.scalars(select(Task).where(Task.id.in_(taken_from)).order_by(Task.id))).all()
 
 
-def _latest_deletion(label: Label) -> Select[int, uuid.UUID]:
+def _latest_deletion(label: Label) -> Select[int, uuid.UUID, int | None]:
     is_deletion = and_(
         Change.workspace_id == label.workspace_id,
         # With its entity it is found by the index.
@@ -103,4 +103,5 @@ def _latest_deletion(label: Label) -> Select[int, uuid.UUID]:
         Change.entity_id == label.id,
         Change.verb == "label.deleted",
     )
-    return select(Change.seq, Change.request_id).where(is_deletion).order_by(Change.seq.desc()).limit(1)
+    columns = (Change.seq, Change.request_id, Change.undo_of)
+    return select(*columns).where(is_deletion).order_by(Change.seq.desc()).limit(1)
