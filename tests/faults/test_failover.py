@@ -24,7 +24,7 @@ from dutiful.database.session import Database
 LOAD = 50
 """Requests that are answered before something happens."""
 CLIENTS = 8
-LONG_ROUNDS = 20
+LONG_ROUNDS = 10
 COMMAND_TIMEOUT = 1.5
 CONNECT_TIMEOUT = 2.0
 TAKEOVER = 2.0
