@@ -14,6 +14,8 @@ Headers = dict[bytes, bytes]
 class Answer:
     status: int
     body: bytes
+    headers: Headers
+    """Names in lower case."""
 
 
 @dataclass
@@ -114,6 +116,6 @@ def parse(data: bytes, *, is_all: bool = False) -> list[Answer]:
             length = len(rest) if is_all else len(rest) + 1
         if len(rest) < length:
             break
-        answers.append(Answer(status, rest[:length]))
+        answers.append(Answer(status, rest[:length], headers))
         data = rest[length:]
     return answers

@@ -95,8 +95,11 @@ class Attack:
         if [answer.status for answer in heard.answers] != [200]:
             self.unanswered_afterwards.append(probe.name)
 
-    def tell(self, figures: Figures, promise: str) -> None:
+    async def tell(self, figures: Figures, promise: str, most_cut_off: float = 0) -> None:
+        """`most_cut_off`: how many whole requests may be done and not answered, for the noise that came behind them:
+        uvicorn then closes the connection while the request is being answered."""
         refused = sum(count for status, count in self.statuses.items() if 400 <= status < 500)
+        unaccounted = await self._tasks() - self.made
         figures.tell(promise, requests=self.sent, refused=refused, closed=self.closed, waited_for=self.waited)
         figures.none(
             promise,
@@ -104,7 +107,16 @@ class Attack:
             hangs=len(self.hangs),
             nonsense_accepted=len(self.accepted),
             unanswered_afterwards=len(self.unanswered_afterwards),
+            answered_and_not_written=max(0, -unaccounted),
         )
+        figures.at_most(promise, "written without an answer", max(0, unaccounted), most_cut_off)
+
+    async def _tasks(self) -> int:
+        async with self.ground.connection() as connection:
+            count: int = await connection.fetchval(
+                "SELECT count(*) FROM tasks WHERE workspace_id = $1", self.person.workspace_id
+            )
+        return count
 
     @property
     def strange(self) -> list[str]:
@@ -113,7 +125,7 @@ class Attack:
 
 def _made(answer: Answer) -> int:
     """How many tasks it says were made."""
-    if answer.status not in {200, 201}:
+    if answer.status not in {200, 201} or b"idempotency-replayed" in answer.headers:
         return 0
     told: dict[str, Any] = json.loads(answer.body)
     if "title" in told:
@@ -121,14 +133,6 @@ def _made(answer: Answer) -> int:
     done = told.get("items", []) if answer.status == 200 else []
     by_operations = [each for each in done if (each.get("op"), each.get("type")) == ("create", "task")]
     return int(told.get("created", 0)) + len(by_operations)
-
-
-async def _tasks_of(ground: Ground, person: Person) -> int:
-    async with ground.connection() as connection:
-        count: int = await connection.fetchval(
-            "SELECT count(*) FROM tasks WHERE workspace_id = $1", person.workspace_id
-        )
-    return count
 
 
 def _megabytes(ground: Ground) -> float:
@@ -161,10 +165,7 @@ async def test_malformed_requests_are_refused_and_leave_nothing_behind(
     for _ in range(10 if is_long else 1):
         await attack.run(probes(attack.person.token.encode(), task_id))
     await asyncio.sleep(0.2)
-    attack.tell(figures, "malformed requests")
-    figures.none(
-        "malformed requests", written_without_an_answer=await _tasks_of(ground, attack.person) - attack.made
-    )
+    await attack.tell(figures, "malformed requests")
     figures.at_most(
         "malformed requests", "memory grown by (MB)", _megabytes(ground) - before[0], MOST_MEGABYTES
     )
@@ -190,10 +191,7 @@ async def test_mutated_requests_are_refused_and_leave_nothing_behind(
         for sent in attempts
     )
     await asyncio.sleep(0.2)
-    attack.tell(figures, "mutated requests")
-    figures.none(
-        "mutated requests", written_without_an_answer=await _tasks_of(ground, attack.person) - attack.made
-    )
+    await attack.tell(figures, "mutated requests", most_cut_off=max(3, count / 500))
     figures.at_most(
         "mutated requests", "memory grown by (MB)", _megabytes(ground) - before[0], MOST_MEGABYTES
     )
