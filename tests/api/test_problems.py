@@ -214,6 +214,15 @@ async def test_a_bug_is_a_500_that_tells_nothing(app: FastAPI, ana: Person, monk
     assert document["request_id"] == response.headers["x-request-id"]
 
 
+@pytest.mark.parametrize("value", [0, 1, "true", "off"])
+async def test_what_looks_like_true_or_false_is_neither(ana: Person, value: Any) -> None:
+    project = await ana.make("/projects", name="x")
+    changed = await ana.patch(f"/projects/{project['id']}", {"archived": value})
+    assert pointers(changed, 422, "invalid") == ["/archived"]
+    undone = await ana.post(f"/changes/{ana.workspace_id}-1/undo", {"request": value})
+    assert pointers(undone, 422, "invalid") == ["/request"]
+
+
 async def test_of_very_many_faults_the_first_thousand_are_told(ana: Person) -> None:
     many = {f"field {number}": 1 for number in range(2_000)}
     operation = {"op": "create", "type": "task", "data": many}

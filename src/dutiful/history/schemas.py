@@ -2,6 +2,8 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import StrictBool
+
 from dutiful.changes.schemas import ChangeOut
 from dutiful.vocabulary import Input, Output
 
@@ -9,7 +11,7 @@ from dutiful.vocabulary import Input, Output
 class UndoWanted(Input):
     """`request`: not this change alone, but all that its request did."""
 
-    request: bool = False
+    request: StrictBool = False
 
 
 class DoneOut(Output):

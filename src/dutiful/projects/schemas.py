@@ -1,5 +1,7 @@
 from datetime import datetime
 
+from pydantic import StrictBool
+
 from dutiful.vocabulary import Color, EntityId, IfSent, Input, Name, Output, Patch
 
 
@@ -14,7 +16,7 @@ class ProjectCreate(Input):
 class ProjectPatch(Patch):
     name: IfSent[Name] = None
     color: Color | None = None
-    archived: IfSent[bool] = None
+    archived: IfSent[StrictBool] = None
 
 
 class ProjectOut(Output):
