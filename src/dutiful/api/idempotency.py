@@ -128,7 +128,9 @@ async def store(
 
 
 async def _replay(session: Writer, claim: Claim, request: Request) -> Response:
-    kept = (await session.scalars(select(IdempotencyKey).where(*_is(claim)))).one()
+    # Locked, so that there is something to commit. Who gave up on a commit that waited for a standby sees it done, though
+    # the standby may not have it: only a commit that comes after it tells.
+    kept = (await session.scalars(select(IdempotencyKey).where(*_is(claim)).with_for_update())).one()
     if kept.fingerprint != claim.fingerprint:
         raise Invalid("This Idempotency-Key was used for another request. Use a new key for a new request.")
     # An empty answer shows nothing, and what it was about may well be gone: that is what a DELETE is for.

@@ -167,7 +167,7 @@ async def _write(request: Request, inner: Handler, *, needs: Sequence[Need]) -> 
             # They may have lost since what the route needs, or have come with a lesser token.
             for need in needs:
                 await need(request, claim.actor)
-            raise Rollback(answer)
+            return answer
         if request.state.prepared is _ALREADY_CLAIMED:
             raise idempotency.no_longer_claimed()
         response = await inner(request)
