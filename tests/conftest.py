@@ -6,11 +6,13 @@ thirteen tables after each test took longer than the tests, and hid what one lef
 
 import itertools
 import os
+import re
 import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -39,6 +41,7 @@ FAST_AND_UNSAFE = {
 }
 
 
+_CAP_SYS_ADMIN = 21
 NEWEST = "18"
 HERE = Path(__file__).parent
 # Between two versions of PostgreSQL plans, locks and SQL may differ. These take long, and are about passwords, streams,
@@ -72,10 +75,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_senseless(item: pytest.Item) -> bool:
     """About another kind of user or machine than this."""
-    senseless = {"as_user" if os.geteuid() == 0 else "as_root"} | (
-        set() if sys.platform == "linux" else {"linux"}
-    )
+    senseless = {"as_user" if os.geteuid() == 0 else "as_root"}
+    senseless |= set() if sys.platform == "linux" else {"linux"}
+    senseless |= set() if _may_mount() else {"mounts"}
     return any(item.get_closest_marker(mark) for mark in senseless)
+
+
+@cache
+def _may_mount() -> bool:
+    status = Path("/proc/self/status")
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)", status.read_text() if status.exists() else "", re.MULTILINE)
+    return found is not None and bool(int(found[1], 16) >> _CAP_SYS_ADMIN & 1)
 
 
 def _is_the_same_on_both(item: pytest.Item) -> bool:
