@@ -19,7 +19,6 @@ _KINDS = {
     "55P03": "lock_timeout",
     "57014": "cancelled",
     "53100": "full",
-    "53200": "full",
     "53300": "full",
 }
 
