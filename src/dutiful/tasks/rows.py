@@ -6,7 +6,6 @@ from typing import Any, Self
 from sqlalchemy import ColumnElement, type_coerce
 from sqlalchemy.types import NULLTYPE
 
-from dutiful.database import types
 from dutiful.database.direct import Record
 from dutiful.database.types import JsonObject
 from dutiful.models import Priority, Status, Task
@@ -31,7 +30,6 @@ NAMES = (
 )
 COLUMNS: tuple[ColumnElement[Any], ...] = tuple(Task.__table__.c[name] for name in NAMES)
 WIDTH = len(COLUMNS)
-JSON_OPTIONS = types.JSON_OPTIONS
 # For SQLAlchemy, whose types would make of them what the model has.
 UNTYPED: tuple[ColumnElement[Any], ...] = tuple(type_coerce(column, NULLTYPE) for column in COLUMNS)
 

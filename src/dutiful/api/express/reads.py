@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 from sqlalchemy import (
     BigInteger,
     BindParameter,
@@ -23,6 +22,7 @@ from dutiful.access import workspaces_of
 from dutiful.api.express.asking import asker, asker_columns, credentials, who
 from dutiful.api.express.request import Answer, Request, is_id
 from dutiful.database.direct import DirectPool, DirectStatement
+from dutiful.database.types import encode_json
 from dutiful.errors import Invalid
 from dutiful.models import Priority, Status, Task
 from dutiful.paging import MOST_ITEMS
@@ -48,7 +48,7 @@ async def get_task(pool: DirectPool, request: Request, task_id: int) -> Answer |
         return None
     (row,) = found
     task = rows.as_json(row)
-    body = orjson.dumps(task, option=rows.JSON_OPTIONS)
+    body = encode_json(task)
     tag = (b"etag", b'"%d"' % task["version"])
     return Answer(200, body, asker(row[rows.WIDTH :], values["now"]), (tag,))
 
@@ -73,7 +73,7 @@ async def list_tasks(pool: DirectPool, request: Request) -> Answer | None:
         "count": len(items),
         "next_cursor": _ORDER.cursor(last_id, last_id) if len(found) > limit else None,
     }
-    body = orjson.dumps(page, option=rows.JSON_OPTIONS)
+    body = encode_json(page)
     return Answer(200, body, asking)
 
 

@@ -14,14 +14,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from dutiful.api.express.asking import ASKER, Asker, asker
 from dutiful.api.express.request import Answer, Request
 from dutiful.api.idempotency import is_key
 from dutiful.changes.cursor import encode_cursor
 from dutiful.database.direct import DirectPool, DirectStatement, Record
-from dutiful.tasks import rows
+from dutiful.database.types import encode_json
 
 ENTANGLED = frozenset({"section_id", "parent_id", "label_ids", "labels_add", "labels_remove", "assignee_id"})
 """Fields that take a look at something else than the task itself."""
@@ -42,7 +40,7 @@ class Written:
     asker: Asker
 
     def answer(self, status: int, content: Any, headers: Iterable[tuple[bytes, bytes]] = ()) -> Answer:
-        body = orjson.dumps(content, option=rows.JSON_OPTIONS)
+        body = encode_json(content)
         cursor = (b"dutiful-cursor", encode_cursor({self.workspace_id: self.seq}).encode())
         return Answer(status, body, self.asker, (*headers, cursor), {self.workspace_id: len(self.rows)})
 
@@ -99,7 +97,7 @@ def kept(request: Request, status: int, task: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_json(value: Any) -> str:
-    return orjson.dumps(value, option=rows.JSON_OPTIONS).decode()
+    return encode_json(value).decode()
 
 
 # --- parts of the statements ------------------------------------------------------------------------------------------

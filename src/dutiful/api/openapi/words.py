@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 OVERVIEW = """\
-**What was answered with a 2xx is committed; what was not can be repeated without harm.**
+**What was answered with a 2xx is committed; with an `Idempotency-Key` anything else can be repeated without harm.**
 
 **Token.** Send `Authorization: Bearer dtf_…`. Make one with `dutiful token create NAME`, or `POST /api/v1/tokens`. Its scope is `read`,
 `write` or `admin`; each includes those before it.
