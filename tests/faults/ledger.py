@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 from sqlalchemy import select
+from tests.faults.figures import Figures
 from tests.support.people import Person
 from tests.support.plain import PLAIN
 from tests.support.replaying import replay, state_of_tables
@@ -19,6 +20,7 @@ from dutiful.models import Change, Task
 
 BATCH = 7
 _PAUSE = 0.05
+_PATIENCE = 60.0
 
 
 @dataclass
@@ -134,6 +136,13 @@ class Ledger:
     def acknowledged(self) -> int:
         return sum(count for status, count in self.statuses.items() if status < 300)
 
+    async def until_answered(self, more: int) -> None:
+        """So that there is something to lose."""
+        wanted = self.acknowledged + more
+        async with asyncio.timeout(_PATIENCE):
+            while self.acknowledged < wanted:  # noqa: ASYNC110 - answers set no event
+                await asyncio.sleep(0.02)
+
     # --- checking -----------------------------------------------------------------------------------------------------
 
     async def check(self, database: Database) -> "Truth":
@@ -179,6 +188,21 @@ class Truth:
     """Between the tables and what the journal tells of them."""
     changes: list[tuple[int, int]]
     """Workspace and seq."""
+
+
+def tell(figures: Figures, promise: str, ledger: Ledger, truth: Truth) -> None:
+    """What a ledger came to, whatever the attack was."""
+    figures.tell(promise, acknowledged=ledger.acknowledged, cut_off=ledger.cut)
+    figures.none(
+        promise,
+        lost=truth.lost,
+        partial_batches=truth.partial_batches,
+        done_twice=truth.done_twice,
+        lost_updates=truth.lost_updates,
+        holes=truth.holes,
+        tables_that_differ_from_the_journal=truth.differences,
+        unexpected_answers=ledger.unexpected,
+    )
 
 
 def _differences(told: dict[Any, Any], there: dict[Any, Any]) -> int:

@@ -6,12 +6,11 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 from sqlalchemy import select
 from tests.faults.figures import Figures
 from tests.faults.ground import Ground
-from tests.faults.ledger import Ledger
+from tests.faults.ledger import Ledger, tell
 from tests.support.people import Person
 from tests.support.plain import PLAIN
 from tests.support.proxy import CommitCuttingProxy, Fault, proxied
@@ -112,28 +111,14 @@ async def test_a_silent_network_holds_nobody_beyond_the_deadline(
             health += await ground.answers("/healthz")
             await asyncio.sleep(0.3)
         proxy.lets_through.set()
-        back.append(await ground.until(lambda: _writes(ledger.person)))
+        back.append(await ground.until_written(ledger.person))
     ledger.is_stopped = True
     async with asyncio.timeout(DEADLINE * 2):
         await writing
     truth = await ledger.check(ground.database)
-    figures.tell("silent network", cuts=len(back), acknowledged=ledger.acknowledged)
-    figures.none(
-        "silent network",
-        lost=truth.lost,
-        partial_batches=truth.partial_batches,
-        done_twice=truth.done_twice,
-        lost_updates=truth.lost_updates,
-        unexpected_answers=ledger.unexpected,
-        health_checks_without_an_answer=asked - health,
-    )
+    figures.tell("silent network", cuts=len(back))
+    tell(figures, "silent network", ledger, truth)
+    figures.none("silent network", health_checks_without_an_answer=asked - health)
     figures.within("silent network", "slowest answer", ledger.slowest, DEADLINE + 1)
     figures.within("silent network", "to a write once it is back", max(back), 5.0)
     figures.check()
-
-
-async def _writes(person: Person) -> bool:
-    try:
-        return (await person.post("/tasks", {"title": "are you there?"})).is_success
-    except httpx.HTTPError:
-        return False

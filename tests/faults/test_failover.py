@@ -17,7 +17,7 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 from tests.faults.figures import Figures
 from tests.faults.ground import SETTINGS, Ground
-from tests.faults.ledger import Ledger, Truth
+from tests.faults.ledger import Ledger, tell
 from tests.support.people import Person
 from tests.support.plain import PLAIN
 
@@ -182,7 +182,7 @@ async def test_a_standby_takes_over(pair: Pair, is_long: bool, figures: Figures)
     for number in range(LONG_ROUNDS if is_long else 1):
         if number > 0:
             await pair.follow()
-        await _until_busy(ground, ledger)
+        await ledger.until_answered(LOAD)
         await asyncio.sleep(dice.random() * 0.3)
         how = list(seconds)[number % 2]
         pair.strike(how)
@@ -198,7 +198,7 @@ async def test_a_standby_takes_over(pair: Pair, is_long: bool, figures: Figures)
     await database.close()
 
     figures.tell("failover", rounds=sum(map(len, seconds.values())))
-    _note(figures, "failover", ledger, truth)
+    tell(figures, "failover", ledger, truth)
     figures.within("failover", "to a write, primary dead", max(seconds[signal.SIGKILL]), TAKEOVER)
     if is_long:
         figures.at_most(
@@ -258,7 +258,7 @@ async def test_a_restart_is_lived_through(ground: Ground, is_long: bool, figures
     dice = random.Random(17)  # noqa: S311 - no secret
     seconds = []
     for _ in range(LONG_ROUNDS if is_long else 1):
-        await _until_busy(ground, ledger)
+        await ledger.until_answered(LOAD)
         await asyncio.sleep(dice.random() * 0.3)
         began = time.monotonic()
         await asyncio.to_thread(ground.postgres.stop)
@@ -271,30 +271,6 @@ async def test_a_restart_is_lived_through(ground: Ground, is_long: bool, figures
     truth = await ledger.check(ground.database)
 
     figures.tell("restart of PostgreSQL", restarts=len(seconds))
-    _note(figures, "restart of PostgreSQL", ledger, truth)
+    tell(figures, "restart of PostgreSQL", ledger, truth)
     figures.within("restart of PostgreSQL", "to a write, from its stop", max(seconds), RESTART)
     figures.check()
-
-
-async def _until_busy(ground: Ground, ledger: Ledger) -> None:
-    """So that there is something to lose."""
-    before = ledger.acknowledged
-
-    async def is_busy() -> bool:
-        return ledger.acknowledged >= before + LOAD
-
-    await ground.until(is_busy)
-
-
-def _note(figures: Figures, promise: str, ledger: Ledger, truth: Truth) -> None:
-    figures.tell(promise, acknowledged=ledger.acknowledged, cut_off=ledger.cut)
-    figures.none(
-        promise,
-        lost=truth.lost,
-        partial_batches=truth.partial_batches,
-        done_twice=truth.done_twice,
-        lost_updates=truth.lost_updates,
-        holes=truth.holes,
-        tables_that_differ_from_the_journal=truth.differences,
-        unexpected_answers=ledger.unexpected,
-    )

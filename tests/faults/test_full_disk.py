@@ -15,7 +15,7 @@ import httpx
 import pytest
 from tests.faults.figures import Figures
 from tests.faults.ground import Ground
-from tests.faults.ledger import Ledger
+from tests.faults.ledger import Ledger, tell
 
 pytestmark = [pytest.mark.as_root, pytest.mark.mounts]
 
@@ -100,7 +100,7 @@ async def test_a_full_disk_refuses_writes_and_loses_none(
     dice = random.Random(23)  # noqa: S311 - no secret
     back = []
     for _ in range(LONG_ROUNDS if is_long else 1):
-        await _until_busy(ground, ledger)
+        await ledger.until_answered(LOAD)
         async with ground.connection() as connection:
             # Has the next file of the write-ahead log made, so that the tables are what has no room.
             await connection.execute("CHECKPOINT")
@@ -113,7 +113,8 @@ async def test_a_full_disk_refuses_writes_and_loses_none(
         back.append(await ground.until_written(ledger.person))
     ledger.is_stopped = True
     await writing
-    await _note(figures, "full disk", ground, ledger)
+    tell(figures, "full disk", ledger, await ledger.check(ground.database))
+    figures.none("full disk", without_an_answer=ledger.cut)
     figures.tell("full disk", times=len(back), reads_meanwhile=looks.reads)
     figures.none(
         "full disk",
@@ -135,7 +136,7 @@ async def test_a_log_without_room_stops_the_database_and_loses_nothing(
     dice = random.Random(29)  # noqa: S311 - no secret
     back, statuses = [], Counter[int]()
     for _ in range(LONG_ROUNDS if is_long else 1):
-        await _until_busy(ground, ledger)
+        await ledger.until_answered(LOAD)
         disk.fill()
         await _exhaust_log(ground)
         for _ in range(10):
@@ -145,7 +146,8 @@ async def test_a_log_without_room_stops_the_database_and_loses_nothing(
         back.append(await ground.until_written(ledger.person))
     ledger.is_stopped = True
     await writing
-    await _note(figures, "full disk, log", ground, ledger)
+    tell(figures, "full disk, log", ledger, await ledger.check(ground.database))
+    figures.none("full disk, log", without_an_answer=ledger.cut)
     figures.tell("full disk, log", times=len(back), refused_meanwhile=statuses[503])
     figures.none("full disk, log", other_answers=statuses.total() - statuses[503] - statuses[201])
     figures.within("full disk, log", "to a write with room again", max(back), BACK_AGAIN)
@@ -177,29 +179,3 @@ async def _status(ledger: Ledger) -> int:
         return (await ledger.person.post("/tasks", {"title": "are you there?"})).status_code
     except httpx.HTTPError:
         return 0
-
-
-async def _until_busy(ground: Ground, ledger: Ledger) -> None:
-    """So that there is something to lose."""
-    before = ledger.acknowledged
-
-    async def is_busy() -> bool:
-        return ledger.acknowledged >= before + LOAD
-
-    await ground.until(is_busy)
-
-
-async def _note(figures: Figures, promise: str, ground: Ground, ledger: Ledger) -> None:
-    truth = await ledger.check(ground.database)
-    figures.tell(promise, acknowledged=ledger.acknowledged)
-    figures.none(
-        promise,
-        lost=truth.lost,
-        partial_batches=truth.partial_batches,
-        done_twice=truth.done_twice,
-        lost_updates=truth.lost_updates,
-        holes=truth.holes,
-        tables_that_differ_from_the_journal=truth.differences,
-        unexpected_answers=ledger.unexpected,
-        without_an_answer=ledger.cut,
-    )

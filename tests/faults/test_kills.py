@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 
 from tests.faults.figures import Figures
 from tests.faults.followers import Follower, Poller, Streamer, missed, out_of_order, told_twice
@@ -34,7 +33,7 @@ async def test_nothing_is_lost_by_kills(ground: Ground, is_long: bool, figures: 
             await ground.kill_backend(dice)
         else:
             await ground.kill_postmaster()
-        recoveries[what].append(await _seconds_to_write(ground, ledger))
+        recoveries[what].append(await ground.until_written(person))
     ledger.is_stopped = True
     await running[0]
     truth = await ledger.check(ground.database)
@@ -69,15 +68,3 @@ async def test_nothing_is_lost_by_kills(ground: Ground, is_long: bool, figures: 
     for what, seconds in recoveries.items():
         figures.within(f"back after a killed {what}", "to a write", max(seconds), RECOVERY)
     figures.check()
-
-
-async def _seconds_to_write(ground: Ground, ledger: Ledger) -> float:
-    """From now to the first write that is answered 2xx."""
-    began = time.monotonic()
-
-    async def writes() -> bool:
-        answer = await ledger._send("POST", "/tasks", {"title": "are you there?"})
-        return answer is not None and answer.is_success
-
-    await ground.until(writes)
-    return time.monotonic() - began
