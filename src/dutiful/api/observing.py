@@ -40,11 +40,12 @@ class Observer:
         if "fastapi.telemetry" in scope:
             _mark_span(scope)
 
-    def ended(self, scope: Scope, status: int, seconds: float, *, is_stream: bool) -> None:
+    def ended(self, scope: Scope, status: int, seconds: float) -> None:
         metrics.REQUESTS_IN_PROGRESS.dec()
         status = status or NO_ANSWER
         route = self._route(scope)
         method = scope["method"] if scope["method"] in _METHODS else "other"
+        is_stream = scope["state"].get("is_stream", False)
         if not is_stream:
             # How long somebody listened is no measure of the server.
             self._histogram(route, method, status // 100).observe(seconds)

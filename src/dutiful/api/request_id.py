@@ -1,17 +1,15 @@
 """The outermost layer: gives every request an id of our own making, so that answer, log and journal can be put side
 by side, and the headers that browsers obey; has it observed, and refuses in our words a body that says it is too large."""
 
-from collections.abc import Iterable
 from time import perf_counter
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dutiful import logs, uuids
 from dutiful.api.observing import Observer
 from dutiful.api.problems import REFUSALS, problem
-from dutiful.api.security_headers import Raw, with_security_headers
+from dutiful.api.security_headers import with_security_headers
 
 
 class RequestIdMiddleware:
@@ -29,21 +27,21 @@ class RequestIdMiddleware:
         began = perf_counter()
         request_id = uuids.new()
         scope.setdefault("state", {})["request_id"] = request_id
-        logs.request_id.set(str(request_id))
-        name = str(request_id).encode()
-        status, is_stream = 0, False
+        name = str(request_id)
+        logs.request_id.set(name)
+        status = 0
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status, is_stream
+            nonlocal status
             if message["type"] == "http.response.start":
                 headers = with_security_headers(message["headers"])
-                headers.append((b"x-request-id", name))
+                headers.append((b"x-request-id", name.encode()))
                 if scope["app"].state.draining or message["status"] == 500:
                     # The client must come back to another server, over another connection. And after a fault that
                     # nobody foresaw uvicorn hangs up: who is not told may send the next request into nothing.
                     headers.append((b"connection", b"close"))
                 message["headers"] = headers
-                status, is_stream = message["status"], _is_stream(headers)
+                status = message["status"]
             await send(message)
 
         self.observer.began(scope)
@@ -51,17 +49,13 @@ class RequestIdMiddleware:
         try:
             await app(scope, receive, send_with_id)
         finally:
-            self.observer.ended(scope, status, perf_counter() - began, is_stream=is_stream)
+            self.observer.ended(scope, status, perf_counter() - began)
 
     def _says_it_is_too_large(self, scope: Scope) -> bool:
-        length = Headers(scope=scope).get("content-length", "")
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
         # Python refuses to read numbers of thousands of digits; twenty are too many for any body.
-        return length.isdecimal() and (len(length.lstrip("0")) > 20 or int(length[-20:]) > self.max_body_size)
+        return length.isdigit() and (len(length.lstrip(b"0")) > 20 or int(length[-20:]) > self.max_body_size)
 
     @staticmethod
     async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         await problem(Request(scope), 413, *REFUSALS[413])(scope, receive, send)
-
-
-def _is_stream(headers: Iterable[Raw]) -> bool:
-    return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in headers)

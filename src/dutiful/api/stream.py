@@ -40,6 +40,7 @@ class EventStream(Response):
         self._heartbeat = heartbeat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["is_stream"] = True
         async with self._feed.follow(self._stream):
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}

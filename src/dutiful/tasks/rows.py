@@ -1,6 +1,7 @@
 """Tasks as the driver gives them, and as JSON: what `TaskOut` makes of the model, without either."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Self
 
 from sqlalchemy import ColumnElement, type_coerce
@@ -30,6 +31,8 @@ NAMES = (
 )
 COLUMNS: tuple[ColumnElement[Any], ...] = tuple(Task.__table__.c[name] for name in NAMES)
 WIDTH = len(COLUMNS)
+in_order = itemgetter(*NAMES)
+"""The row of columns that are given by name."""
 # For SQLAlchemy, whose types would make of them what the model has.
 UNTYPED: tuple[ColumnElement[Any], ...] = tuple(type_coerce(column, NULLTYPE) for column in COLUMNS)
 
@@ -132,8 +135,7 @@ class Draft:
         return {name: as_journal(getattr(self, name)) for name in Task.journal_fields}
 
     def as_json(self) -> dict[str, Any]:
-        columns = self.columns()
-        return as_json([columns[name] for name in NAMES])
+        return as_json(in_order(self.columns()))
 
 
 def rank(priority: Priority) -> int:

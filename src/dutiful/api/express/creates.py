@@ -51,7 +51,7 @@ async def create_task(pool: DirectPool, request: Request) -> Answer | None:
         return None
     now = clock.now()
     columns = _columns_of(item, now)
-    task = rows.as_json([columns.get(name) for name in rows.NAMES])
+    task = rows.as_json(rows.in_order(columns))
     values = {
         **columns,
         **_common(request, item, now),
@@ -86,12 +86,12 @@ async def create_tasks(pool: DirectPool, request: Request) -> Answer | None:
     tasks, parts = [], []
     for item in items:
         columns = _columns_of(item, now)
-        task = rows.as_json([columns.get(name) for name in rows.NAMES])
-        search = words.vector("#", item.title, item.description)
+        task = rows.as_json(rows.in_order(columns))
+        part = {name: columns[name] for name in ("uid", *TYPES)}
+        part["search"] = words.vector("#", item.title, item.description)
+        part["after"] = {name: task[name] for name in Task.journal_fields}
         tasks.append(task)
-        parts.append(
-            {**columns, "search": search, "after": {name: task[name] for name in Task.journal_fields}}
-        )
+        parts.append(part)
     values = {**_common(request, items[0], now), "count": len(items), "items": to_json(parts)}
     statement = _batch_statement(_where_to(items[0]))
     written = await write(pool, request, statement, values, items[0].workspace_id)
@@ -101,26 +101,31 @@ async def create_tasks(pool: DirectPool, request: Request) -> Answer | None:
     return written.answer(201, {"created": len(tasks), "items": tasks})
 
 
+_NOTHING = dict.fromkeys((*rows.NAMES, "due_at"))
+_START = ("start_date", "start_time", "start_timezone")
+_DUE = ("due_date", "due_time", "due_timezone")
+
+
 def _columns_of(item: TaskCreate, now: datetime) -> dict[str, Any]:
     """As `creation.new_task`; but its place, and its key in the order, are known under the lock only."""
-    start = None if item.start is None else item.start.when()
-    due = None if item.due is None else item.due.when()
-    columns = {
+    columns: dict[str, Any] = {
+        **_NOTHING,
         "title": item.title,
         "description": item.description,
         "status": item.status,
         "priority": rows.rank(item.priority),
         "label_ids": [],
-        "due_at": None if due is None else due.instant(),
         "uid": item.uid or new_uid(),
         "version": 1,
         "created_at": now,
         "updated_at": now,
         "completed_at": now if item.status is Status.DONE else None,
     }
-    for name, when in (("start", start), ("due", due)):
-        parts = zip(("date", "time", "timezone"), when_columns(when), strict=True)
-        columns.update((f"{name}_{part}", value) for part, value in parts)
+    if item.start is not None:
+        columns.update(zip(_START, when_columns(item.start.when()), strict=True))
+    if item.due is not None:
+        due = item.due.when()
+        columns.update(zip(_DUE, when_columns(due), strict=True), due_at=due.instant())
     return columns
 
 
