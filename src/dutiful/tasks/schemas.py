@@ -35,8 +35,9 @@ class TaskCreate(Input):
     description: Description = ""
     status: Status = Status.OPEN
     priority: Priority = Priority.NONE
-    label_ids: LabelIds = Field(default=[])
-    labels_add: LabelsDelta = Field(default=[])
+    # Lists that are given as they are would be copied, which takes longer than to read all the rest.
+    label_ids: LabelIds = Field(default_factory=list, json_schema_extra={"default": []})
+    labels_add: LabelsDelta = Field(default_factory=list, json_schema_extra={"default": []})
     assignee_id: EntityId | None = None
     start: WhenFields | None = None
     due: WhenFields | None = None

@@ -1,11 +1,10 @@
 """Who asks, as part of the one statement that answers: the rules of `accounts.authentication` and `access` in SQL."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import CTE, ColumnElement, bindparam, select
 from sqlalchemy.types import LargeBinary
@@ -19,8 +18,7 @@ from dutiful.database.types import AwareDateTime
 from dutiful.models import Token, User
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(NamedTuple):
     """As much of an `Actor` as is told of a request afterwards."""
 
     user_id: int

@@ -4,6 +4,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.types import Message, Receive, Scope
 
@@ -37,8 +38,7 @@ class Request:
         return self.headers.get("idempotency-key")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     status: int
     body: bytes
     asker: Asker

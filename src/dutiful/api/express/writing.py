@@ -11,8 +11,7 @@ Writes of one workspace would only make each other repeat, so within a process t
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dutiful.api.express.asking import ASKER, Asker, asker
 from dutiful.api.express.request import Answer, Request
@@ -28,8 +27,7 @@ _ATTEMPTS = 8
 _NOTHING = (None,) * (2 + len(ASKER))
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What became of a statement that wrote."""
 
     rows: list[Record]
