@@ -141,13 +141,26 @@ IfSent = Annotated[T | None, _NotNull()]
 """A field of a patch that may be left out, but not be null."""
 
 NO_NUL = AfterValidator(_refuse_nul)
+# What is cut off both ends: Unicode's White_Space, spelt out because every dialect has a `\s` of its own.
+_SPACE = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+NOT_BLANK = Field(json_schema_extra={"pattern": f"[^{_SPACE}]"})
+"""Tells in the schema that of a string that is stripped something must be left."""
+
 # Lengths belong to the string itself: said of a validated one, the error would speak of items.
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NO_NUL]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NO_NUL, NOT_BLANK
+]
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=254),
     NO_NUL,
     AfterValidator(_require_email),
+    # Python takes four separators more for spaces.
+    Field(
+        json_schema_extra={
+            "pattern": rf"^[{_SPACE}]*[^{_SPACE}\x1c-\x1f]+@[^{_SPACE}\x1c-\x1f@]+[{_SPACE}]*$"
+        }
+    ),
 ]
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 TimeZoneName = Annotated[str, StringConstraints(max_length=64), AfterValidator(_require_timezone)]

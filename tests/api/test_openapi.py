@@ -9,7 +9,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from jsonschema_rs import Draft202012Validator, ValidationError, meta
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
+from pydantic import ValidationError as PydanticValidationError
 from tests.support.contract import NO_DATABASE, BrokenContract, the_contract
 from tests.support.people import Person
 from tests.support.problems import pointers, problem
@@ -23,6 +24,7 @@ from dutiful.api.transaction import TransactionRoute
 from dutiful.app import create_app
 from dutiful.bearer import new_secret
 from dutiful.settings import Settings
+from dutiful.vocabulary import Email, Name
 from dutiful.workspaces import invitations
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -172,6 +174,58 @@ def test_every_text_has_an_example_of_its_own() -> None:
         and field not in FIELDS
     }
     assert not silent, f"give the field `examples`, or name it in api/openapi/examples.py: {sorted(silent)}"
+
+
+def test_of_a_string_that_must_have_something_the_schema_says_that_spaces_are_nothing() -> None:
+    lax = {
+        f"{name}.{field}"
+        for name, schema in SCHEMAS.items()
+        for field, part in schema.get("properties", {}).items()
+        for node in walk(part)
+        # Secrets are taken as they are.
+        if not field.endswith(("password", "token"))
+        and node.get("minLength") == 1
+        and Draft202012Validator({"pattern": node.get("pattern", "")}).is_valid(" ")
+    }
+    assert not lax
+
+
+def test_the_schema_knows_every_space_that_is_cut_off() -> None:
+    adapter = TypeAdapter(Name)
+    schema = Draft202012Validator(adapter.json_schema())
+    for code in (*range(1, 0xD800), *range(0xE000, 0x20000)):
+        assert schema.is_valid(chr(code)) is _takes(adapter, chr(code)), hex(code)
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "\v",
+        "\v@\v",
+        "a",
+        "@",
+        "a@",
+        "@b",
+        "a@b",
+        "\u3000a@b ",
+        "a b@c",
+        "a@b@c",
+        "a@\x1cb",
+        "\x1ca@b",
+        "a@b\n",
+    ],
+)
+def test_the_schema_knows_what_an_email_is(email: str) -> None:
+    adapter = TypeAdapter(Email)
+    assert Draft202012Validator(adapter.json_schema()).is_valid(email) is _takes(adapter, email)
+
+
+def _takes(adapter: TypeAdapter[str], value: str) -> bool:
+    try:
+        adapter.validate_python(value)
+    except PydanticValidationError:
+        return False
+    return True
 
 
 def test_every_tag_is_described() -> None:

@@ -3,9 +3,11 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from dutiful.vocabulary import NO_NUL, Color, EntityId, IfSent, Input, Output, Patch
+from dutiful.vocabulary import NO_NUL, NOT_BLANK, Color, EntityId, IfSent, Input, Output, Patch
 
-LabelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), NO_NUL]
+LabelName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), NO_NUL, NOT_BLANK
+]
 
 
 class LabelCreate(Input):

@@ -7,6 +7,7 @@ from dutiful.labels.schemas import LabelName
 from dutiful.models import Priority, Status
 from dutiful.vocabulary import (
     NO_NUL,
+    NOT_BLANK,
     EntityId,
     IfSent,
     Input,
@@ -17,9 +18,13 @@ from dutiful.vocabulary import (
     WhenPatch,
 )
 
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), NO_NUL]
+Title = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), NO_NUL, NOT_BLANK
+]
 Description = Annotated[str, StringConstraints(max_length=50_000), NO_NUL]
-Uid = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), NO_NUL]
+Uid = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), NO_NUL, NOT_BLANK
+]
 LabelIds = Annotated[list[EntityId], Field(max_length=100)]
 LabelsDelta = Annotated[list[EntityId | LabelName], Field(max_length=100)]
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from dutiful.models import Role
-from dutiful.vocabulary import NO_NUL, Email, EntityId, IfSent, Input, Moment, Name, Output, Patch
+from dutiful.vocabulary import NO_NUL, NOT_BLANK, Email, EntityId, IfSent, Input, Moment, Name, Output, Patch
 
 MOST_DAYS = 30
 
@@ -92,7 +92,9 @@ class InvitationCreated(InvitationOut):
 
 
 class InvitationToken(Input):
-    token: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NO_NUL]
+    token: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NO_NUL, NOT_BLANK
+    ]
 
 
 class InvitationShown(Output):
