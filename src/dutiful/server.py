@@ -17,7 +17,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import URL
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from dutiful import logs
 from dutiful.app import create_app
@@ -69,7 +69,32 @@ def make_server(
     return Server(config, app, on_ready, on_beat)
 
 
-class _Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+class _Connection(HttpToolsProtocol):
+    """Bytes that are no HTTP are refused after the requests before them were answered: those may be done by then."""
+
+    _refusal: str | None = None
+
+    def data_received(self, data: bytes) -> None:
+        # Behind what is no HTTP nothing has a meaning.
+        if self._refusal is None:
+            super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refusal = msg
+        # None before the first request, whatever uvicorn's annotation says.
+        latest: RequestResponseCycle | None = self.cycle
+        if latest is not None and latest.more_body and self.pipeline:
+            # The end of this one will never come, so it is not begun.
+            self.pipeline.popleft()
+        elif latest is None or latest.more_body or latest.response_complete:
+            super().send_400_response(msg)
+
+    def on_response_complete(self) -> None:
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if is_last and self._refusal is not None and not self.transport.is_closing():
+            super().send_400_response(self._refusal)
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         # uvicorn forgets to stop the clock of one that was reset, which then keeps all of it for the keep-alive time.
