@@ -7,13 +7,24 @@ from typing import Any, Literal, Protocol, Self
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Characters of a text, counted from 0."""
+
+    position: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
-    """One wrong thing in what was sent. `pointer` is an RFC 6901 JSON pointer into the body, or into the query."""
+    """One wrong thing in what was sent. `pointer` is an RFC 6901 JSON pointer into the body, or into the query. Of a text
+    in a language `place` is the part that is meant, and `suggestion` what could stand there instead."""
 
     pointer: str
     detail: str
     code: str = "invalid"
     source: Literal["body", "query"] = "body"
+    place: Place | None = None
+    suggestion: str | None = None
 
     def below(self, prefix: str) -> Self:
         return replace(self, pointer=prefix + self.pointer)
@@ -146,6 +157,9 @@ def named_by(pointer: str) -> Iterator[None]:
         raise invalid(pointer, error.detail, error.code) from error
 
 
-def invalid_parameter(name: str, detail: str) -> Invalid:
+def invalid_parameter(
+    name: str, detail: str, place: Place | None = None, suggestion: str | None = None
+) -> Invalid:
     """An `Invalid` about one query parameter."""
-    return Invalid("The request has a value that cannot be used.", Fault(f"/{name}", detail, source="query"))
+    fault = Fault(f"/{name}", detail, source="query", place=place, suggestion=suggestion)
+    return Invalid("The request has a value that cannot be used.", fault)
