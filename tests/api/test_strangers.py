@@ -139,7 +139,21 @@ class Victim:
             "/tasks?q=-nothing",
             f"/trash?workspace_id={self.shared.id}",
             f"/tasks?assignee_id={self.person.user_id}",
+            "/tasks?filter=secret",
+            "/tasks?filter=title ~ secret",
+            f"/tasks?filter=parent={self.task_id}",
+            "/tasks?filter=not nothing",
         ]
+
+    def lists_by_name(self) -> list[str]:
+        """Of these it is told that there is nothing of that name."""
+        names = {
+            "project": ("secret", self.project_id),
+            "label": ("secret", self.label_id),
+            "workspace": ("Flat", self.shared.id),
+            "assignee": (self.person.email, self.person.user_id),
+        }
+        return [f"/tasks?filter={field}={name}" for field, both in names.items() for name in both]
 
 
 @pytest.fixture
@@ -204,6 +218,8 @@ async def test_somebody_else_sees_nothing_and_changes_nothing(
         problem(await call.by(bob.client, bob.token), 404)
     for path in victim.narrowed_lists():
         assert (await bob.get(path)).json()["items"] == []
+    for path in victim.lists_by_name():
+        assert pointers(await bob.get(path)) == ["/filter"]
 
 
 async def test_nobody_at_all_sees_nothing_and_changes_nothing(
@@ -213,7 +229,7 @@ async def test_nobody_at_all_sees_nothing_and_changes_nothing(
         await refuse_everything(victim, database, bob.client, token, 401)
         for call in victim.reads():
             problem(await call.by(bob.client, token), 401)
-    for path in victim.narrowed_lists():
+    for path in victim.narrowed_lists() + victim.lists_by_name():
         problem(await bob.client.get("/api/v1" + path), 401)
 
 

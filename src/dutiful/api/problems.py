@@ -156,8 +156,12 @@ def _as_domain_error(error: Exception) -> DutifulError | None:
     return known
 
 
-def _as_member(fault: Fault) -> dict[str, str]:
-    return {"in": fault.source, "pointer": fault.pointer, "detail": fault.detail, "code": fault.code}
+def _as_member(fault: Fault) -> dict[str, Any]:
+    member = {"in": fault.source, "pointer": fault.pointer, "detail": fault.detail, "code": fault.code}
+    if fault.place is None:
+        return member
+    place = {"position": fault.place.position, "length": fault.place.length}
+    return member | place | ({} if fault.suggestion is None else {"suggestion": fault.suggestion})
 
 
 def _headers(error: DutifulError) -> dict[str, str]:

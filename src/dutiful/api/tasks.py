@@ -14,6 +14,7 @@ from dutiful.api.idempotency import remade_by
 from dutiful.api.rendered import rendered_page
 from dutiful.api.transaction import TransactionRoute
 from dutiful.database.session import Writer
+from dutiful.filtering import MOST_CHARACTERS as LONGEST_FILTER
 from dutiful.models import Priority, Status, Task
 from dutiful.tasks import creation, queries, rows, service
 from dutiful.tasks.filters import Sort, TaskFilter
@@ -70,6 +71,23 @@ async def get_task_filter(
         ),
         NO_NUL,
     ] = None,
+    expression: Annotated[
+        str | None,
+        Query(
+            alias="filter",
+            max_length=LONGEST_FILTER,
+            description="A filter in words: conditions such as `overdue`, `due < today+7d`, `priority >= high`, `#project`, "
+            "`@label`, `no date`, `assignee = me` or words to look for, joined with `and`, `or`, `not` and parentheses. "
+            "What is wrong with one is told with its position.",
+            openapi_examples={
+                "late": {"summary": "Overdue, and pressing", "value": "overdue and priority >= high"},
+                "soon": {"summary": "To be done this week", "value": "open and due < today+7d"},
+                "unplanned": {"summary": "Inbox without dates", "value": "#Inbox no date"},
+                "mine": {"summary": "Mine, or nobody's", "value": "open (assignee = me or no assignee)"},
+            },
+        ),
+        NO_NUL,
+    ] = None,
     sort: Sort = Sort.ID,
     timezone: Annotated[
         TimeZoneName | None, Query(description="Instead of the zone of your profile.")
@@ -89,6 +107,7 @@ async def get_task_filter(
         due_after=due_after,
         updated_after=updated_after,
         q=q,
+        expression=expression,
         sort=sort,
     )
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    SQLColumnExpression,
     String,
+    and_,
     bindparam,
     cast,
     func,
@@ -24,6 +25,7 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from dutiful.access import VIEWER, is_visible_to
 from dutiful.database.types import AwareDateTime
+from dutiful.filtering.days import moment_of
 from dutiful.models import Label, Priority, Status, Task
 from dutiful.paging import Order
 from dutiful.vocabulary import BIGGEST_ID
@@ -72,8 +74,9 @@ class TaskFilter:
     due_before: dt.date | dt.datetime | None = None
     due_after: dt.date | dt.datetime | None = None
     updated_after: dt.datetime | None = None
-    # Left to `search`, which asks the database first.
+    # Left to `search` and `compiling`, which ask the database first.
     q: str | None = None
+    expression: str | None = None
     sort: Sort = Sort.ID
 
     def values(self) -> dict[str, Any]:
@@ -81,13 +84,12 @@ class TaskFilter:
         values: dict[str, Any] = {name: getattr(self, name) for name in (*EQUAL, "label", "updated_after")}
         if self.label is not None and self.label.isascii() and self.label.isdigit():
             values["label_id"] = int(self.label) if int(self.label) <= BIGGEST_ID else None
-        # Lets the index on the day narrow first; a zone moves a day by less than two.
         if self.due_before is not None:
-            values["due_before"] = self._bound(self.due_before)
-            values["due_before_day"] = _day(self.due_before) + dt.timedelta(days=2)
+            values["due_before"] = moment_of(self.due_before, self.timezone)
+            values["due_before_day"] = last_day_before(values["due_before"])
         if self.due_after is not None:
-            values["due_after"] = self._bound(self.due_after)
-            values["due_after_day"] = _day(self.due_after) - dt.timedelta(days=2)
+            values["due_after"] = moment_of(self.due_after, self.timezone)
+            values["due_after_day"] = first_day_from(values["due_after"])
         given = {name: value for name, value in values.items() if value is not None}
         return given | {"timezone": self.timezone}
 
@@ -96,15 +98,14 @@ class TaskFilter:
         label = f"{self.sort}@{self.timezone}" if self.sort in _BY_DUE else str(self.sort)
         return Order(label, _key(self.sort), Task.__table__.c.id, descending=self.sort.startswith("-"))
 
-    def _bound(self, value: dt.date | dt.datetime) -> dt.datetime:
-        zone = ZoneInfo(self.timezone)
-        if not isinstance(value, dt.datetime):
-            return dt.datetime.combine(value, dt.time(), zone).astimezone(dt.UTC)
-        return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(dt.UTC)
+
+def last_day_before(moment: dt.datetime) -> dt.date:
+    """Lets the index on the day narrow first; a zone moves a day by less than two."""
+    return moment.date() + dt.timedelta(days=2)
 
 
-def _day(value: dt.date | dt.datetime) -> dt.date:
-    return value.date() if isinstance(value, dt.datetime) else value
+def first_day_from(moment: dt.datetime) -> dt.date:
+    return moment.date() - dt.timedelta(days=2)
 
 
 def conditions(parameters: Container[str]) -> Iterator[ColumnElement[bool]]:
@@ -113,25 +114,37 @@ def conditions(parameters: Container[str]) -> Iterator[ColumnElement[bool]]:
         if name in parameters:
             yield getattr(Task, name) == bindparam(name)
     if "label" in parameters:
-        yield from _labelled(by_id="label_id" in parameters)
+        yield _labelled(by_id="label_id" in parameters)
     if "due_before" in parameters:
-        yield _due_instant() < bindparam("due_before")
-        yield Task.due_date <= bindparam("due_before_day")
+        yield is_due_before("due_before", "due_before_day")
     if "due_after" in parameters:
-        yield _due_instant() >= bindparam("due_after")
-        yield Task.due_date >= bindparam("due_after_day")
+        yield is_due_from("due_after", "due_after_day")
     if "updated_after" in parameters:
         yield Task.updated_at >= bindparam("updated_after")
 
 
-def _labelled(*, by_id: bool) -> Iterator[ColumnElement[bool]]:
+def is_due_before(moment: str, day: str) -> ColumnElement[bool]:
+    """By the names of two parameters, of which the second is `last_day_before` the first."""
+    return (_due_instant() < bindparam(moment)) & (Task.due_date <= bindparam(day))
+
+
+def is_due_from(moment: str, day: str) -> ColumnElement[bool]:
+    """By the names of two parameters, of which the second is `first_day_from` the first."""
+    return (_due_instant() >= bindparam(moment)) & (Task.due_date >= bindparam(day))
+
+
+def _labelled(*, by_id: bool) -> ColumnElement[bool]:
     is_meant = func.lower(Label.name) == func.lower(bindparam("label", type_=String))
     if by_id:
         is_meant |= Label.id == bindparam("label_id")
     meant = select(Label.id).where(is_visible_to(VIEWER, Label), is_meant)
+    return has_labels(func.array(meant.scalar_subquery()))
+
+
+def has_labels(ids: ColumnElement[Any]) -> ColumnElement[bool]:
+    """At least one of them."""
     # What the index leaves out must be left out in so many words for it to be used.
-    yield literal_column("tasks.label_ids <> '{}'", Boolean)
-    yield Task.label_ids.overlap(func.array(meant.scalar_subquery()))
+    return and_(literal_column("tasks.label_ids <> '{}'", Boolean), Task.label_ids.overlap(ids))
 
 
 @cache
@@ -149,7 +162,11 @@ def _due_instant() -> ColumnElement[dt.datetime]:
 
     A floating time that the clock there shows twice means the second (PostgreSQL's rule).
     """
-    last = text("time '23:59:59.999999'")
-    wall = Task.due_date + func.coalesce(Task.due_time, last)
+    wall = at_the_latest(Task.due_date, Task.due_time)
     there = func.timezone(bindparam("timezone", type_=String), cast(wall, TIMESTAMP))
     return func.coalesce(Task.due_at, there, type_=AwareDateTime())
+
+
+def at_the_latest(day: SQLColumnExpression[Any], time: SQLColumnExpression[Any]) -> ColumnElement[Any]:
+    """A timestamp without zone; of a day without time its end."""
+    return day + func.coalesce(time, text("time '23:59:59.999999'"))

@@ -97,6 +97,12 @@ def parse(q: str) -> list[Term]:
     return terms
 
 
+def term(text: str, *, is_unfinished: bool = False, is_unwanted: bool = False) -> Term:
+    """What stands between quotes, or between spaces; of what `words.pieces` finds nothing in it has no words."""
+    text = unicodedata.normalize("NFKC", text)
+    return Term(tuple(_words(text, is_prefix=is_unfinished or text.endswith("*"))), is_unwanted)
+
+
 def _words(text: str, *, is_prefix: bool) -> Iterator[Word]:
     pieces = list(words.pieces(text))
     for index, piece in enumerate(pieces):
@@ -126,22 +132,26 @@ async def values(session: Reader, actor: Actor, q: str | None, workspace_id: int
     if not wanted:
         return {"unwanted": " | ".join(unwanted)} if unwanted else {"found": []}
     query = " & ".join([*wanted, *(f"!{term}" for term in unwanted)])
-    found = await _find_few(session, actor, query, workspace_id)
+    found = await find_few(session, actor, query, workspace_id)
     return {"query": query} if found is None else {"found": found}
 
 
 def conditions(parameters: Container[str]) -> Iterator[ColumnElement[bool]]:
     """True for the tasks that are searched for."""
-    workspace_id = Task.__table__.c.workspace_id
     if "query" in parameters:
-        yield _matches(_query_in("query", workspace_id))
+        yield has_words("query")
     if "unwanted" in parameters:
-        yield ~_matches(_query_in("unwanted", workspace_id))
+        yield ~has_words("unwanted")
     if "found" in parameters:
         yield Task.id == any_(bindparam("found", type_=ARRAY(BigInteger)))
 
 
-async def _find_few(session: Reader, actor: Actor, query: str, workspace_id: int | None) -> list[int] | None:
+def has_words(parameter: str) -> ColumnElement[bool]:
+    """Of terms joined with `&` and `|`, in the parameter of this name."""
+    return _matches(_query_in(parameter, Task.__table__.c.workspace_id))
+
+
+async def find_few(session: Reader, actor: Actor, query: str, workspace_id: int | None) -> list[int] | None:
     """The ids, or None if there are too many. The index is asked once for each workspace."""
     values = {"viewer": actor.user_id, "query": query, "rows": FEW + 1}
     if workspace_id is not None:

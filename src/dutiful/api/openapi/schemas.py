@@ -19,7 +19,8 @@ _PARTS = ("items", "additionalProperties", "not", "contains")
 
 class Fault(BaseModel):
     """One wrong thing in what was sent. `pointer` is a JSON pointer (RFC 6901) into the body, or `/name` of a query
-    parameter, path parameter or header."""
+    parameter, path parameter or header. Of a filter `position` and `length` tell which characters (Unicode code points,
+    from 0) are meant, and `suggestion`, if there is one, what could stand there instead."""
 
     model_config = ConfigDict(extra="allow", populate_by_name=True)
 
@@ -27,6 +28,9 @@ class Fault(BaseModel):
     pointer: str
     detail: str
     code: str
+    position: int = Field(default=0, ge=0)
+    length: int = Field(default=0, ge=0)
+    suggestion: str = Field(default="", examples=["#house"])
 
 
 class Problem(BaseModel):
