@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-JOBS ?= 2
+# More than there are processors: some tests wait for others to die.
+JOBS ?= 3
 POSTGRES ?= 16 18
 ARGS ?=
 ATTACKS = tests/faults tests/api tests/changes tests/accounts tests/pgbouncer
