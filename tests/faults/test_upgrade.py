@@ -1,6 +1,7 @@
 """An upgrade of a full database that is killed again and again: nothing that was there changes."""
 
 import asyncio
+import logging
 import random
 import signal
 import sys
@@ -25,6 +26,8 @@ SHORT_KILLS = 3
 LONG_KILLS = 30
 SHORTEST = 0.25
 """Seconds from its first statements in which a migration is killed. Twice as long each time, so that it ends at last."""
+
+log = logging.getLogger(__name__)
 
 # Everything the first revision has room for. Each workspace has `:tasks` tasks.
 FULL = """
@@ -203,7 +206,10 @@ async def test_an_upgrade_that_is_killed_loses_nothing(
         window = SHORTEST if is_complete else window * 2
         kills += not is_complete
         completed += is_complete
-        tracebacks += b"Traceback" in said
+        if b"Traceback" in said:
+            tracebacks += 1
+            # Shown should the test fail.
+            log.error("%s", said.decode())
         left_at.add(await old.revision())
     await old.succeed("db", "upgrade")
     difference = await migrate.differences(old.engine)
