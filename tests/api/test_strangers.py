@@ -236,8 +236,8 @@ async def test_nobody_at_all_sees_nothing_and_changes_nothing(
 async def test_a_viewer_reads_and_changes_nothing(victim: Victim, viewer: Person, database: Database) -> None:
     await refuse_everything(victim, database, viewer.client, viewer.token, 403)
     assert (await viewer.get(f"/tasks/{victim.task_id}")).json()["title"] == "secret"
-    for path in victim.narrowed_lists():
-        assert len((await viewer.get(path)).json()["items"]) == (0 if "parent_id" in path else 1)
+    for path in victim.narrowed_lists() + victim.lists_by_name():
+        assert len((await viewer.get(path)).json()["items"]) == (0 if "parent" in path else 1)
 
 
 async def test_a_read_only_token_changes_nothing_not_even_its_owners(

@@ -162,6 +162,36 @@ def test_a_list_can_be_searched(dutiful: Dutiful, project: str) -> None:
     assert titles(dutiful, "-p", project, "--search", '"renew the" lea*') == ["Renew the lease"]
 
 
+def test_a_list_can_be_filtered_in_words(dutiful: Dutiful, project: str) -> None:
+    added(dutiful, "Late", "-p", project, "--due", "2026-01-01", "--label", "errands")
+    added(dutiful, "Later", "-p", project, "--priority", "high")
+    done = added(dutiful, "Done", "-p", project, "--priority", "high")
+    assert dutiful("done", done["id"]).code == 0
+    assert titles(dutiful, "--filter", f'#"{project}" & overdue & @errands') == ["Late"]
+    assert titles(dutiful, "-f", "no date priority >= low", "-p", project) == ["Later"]
+    assert titles(dutiful, "-f", "priority >= low", "-p", project, "--status", "all") == ["Later", "Done"]
+
+
+def test_what_is_wrong_with_a_filter_is_pointed_at(dutiful: Dutiful) -> None:
+    ran = dutiful("list", "--filter", "日本 & prioriti >= high")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == (
+        "there is no field “prioriti”; did you mean “priority”?\n"
+        "  日本 & prioriti >= high\n"
+        "         ^^^^^^^^\n"
+    )
+    assert dutiful("list", "--filter", "(done").err == "a “)” is missing at the end\n  (done\n       ^\n"
+    too_long = dutiful("list", "--filter", "x" * 1001)
+    assert (too_long.code, len(too_long.err.splitlines())) == (1, 1)
+
+
+def test_nothing_found_among_the_open_may_be_among_the_others(dutiful: Dutiful, project: str) -> None:
+    assert dutiful("list", "-p", project, "--filter", "done").err == (
+        "No open tasks. --status all asks of the others too.\n"
+    )
+    assert dutiful("list", "-p", project, "--filter", "done", "-s", "all").err == "No tasks.\n"
+
+
 def test_an_empty_list_says_so_beside_the_data(dutiful: Dutiful, project: str) -> None:
     ran = dutiful("list", "--project", project)
     assert (ran.code, ran.out, ran.err) == (0, "", "No open tasks.\n")

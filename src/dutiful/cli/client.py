@@ -70,12 +70,17 @@ class NotSignedIn(CliError):
 
 @dataclass(frozen=True)
 class Fault:
-    """One wrong thing in what was sent; `pointer` is an RFC 6901 JSON pointer into it."""
+    """One wrong thing in what was sent; `pointer` is an RFC 6901 JSON pointer into it. In a filter it is `length`
+    characters from `position`."""
 
     pointer: str
     detail: str
+    position: int | None = None
+    length: int = 0
 
     def __str__(self) -> str:
+        if self.position is not None:
+            return self.detail
         where = self.pointer.strip("/").replace("/", ".")
         # "is needed" goes on with the field's name, "String should ..." starts a sentence.
         return where + ("" if not where else " " if self.detail[:1].islower() else ": ") + self.detail
@@ -86,7 +91,8 @@ class Refused(CliError):
 
     def __init__(self, problem: Mapping[str, Any]) -> None:
         self.faults = [
-            Fault(fault.get("pointer", ""), fault["detail"]) for fault in problem.get("errors", ())
+            Fault(fault.get("pointer", ""), fault["detail"], fault.get("position"), fault.get("length", 0))
+            for fault in problem.get("errors", ())
         ]
         line = "; ".join(map(str, self.faults)) or problem["detail"]
         if problem["status"] >= 500:

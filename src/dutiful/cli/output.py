@@ -258,6 +258,15 @@ def _due_in_full(due: When | None) -> str:
     return f"{when_text(due)} ({distance or (f'in {days} days' if days > 0 else f'{-days} days ago')})"
 
 
+def pointed_out(text: str, position: int, length: int) -> list[str]:
+    """The text in one line, and a line that marks these characters."""
+    shown = [
+        one_line(part, keep_spaces=True) for part in (text[:position], text[position : position + length])
+    ]
+    mark = " " * _width(shown[0]) + "^" * max(1, _width(shown[1]))
+    return [f"  {one_line(text, keep_spaces=True)}", f"  {mark}"]
+
+
 def instant_text(instant: str | None) -> str:
     """A moment, as clocks here showed it."""
     if instant is None:

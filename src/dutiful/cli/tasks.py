@@ -107,6 +107,15 @@ def list_tasks(
             "--search", "-q", metavar="WORDS", help='Words in title or description; "a phrase", pre*, -not.'
         ),
     ] = None,
+    expression: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            "-f",
+            metavar="FILTER",
+            help="Such as 'overdue & @home', '#garden due < today+7d', 'no date or not priority >= low'.",
+        ),
+    ] = None,
     due_before: Annotated[str | None, DateOption] = None,
     due_after: Annotated[str | None, DateOption] = None,
     sort: Annotated[
@@ -122,6 +131,7 @@ def list_tasks(
         status=None if status == "all" else status,
         priority=priority,
         q=search,
+        filter=expression,
         due_before=_bound(due_before, "--due-before"),
         due_after=_bound(due_after, "--due-after"),
     )
@@ -132,13 +142,16 @@ def list_tasks(
             found = _matching(client, "label", label)
             # Workspaces that are worked on together tend to have the same labels.
             filters["label"] = found[0]["id"] if len(found) == 1 else found[0]["name"]
-        tasks: list[Task] = list(client.pages("tasks", filters, limit=limit))
+        try:
+            tasks: list[Task] = list(client.pages("tasks", filters, limit=limit))
+        except Refused as error:
+            raise _pointed_out(error, expression or "") from None
         if as_json:
             print_json(tasks)
         elif tasks:
             print_lines(output.task_table(tasks, _names(client, tasks), look_of(sys.stdout)))
         else:
-            note("No tasks." if status == "all" else f"No {status} tasks.")
+            note(_nothing(status, is_filtered=expression is not None))
 
 
 def show(task_id: TaskId, server: ServerOption = None, as_json: JsonOption = False) -> None:
@@ -267,6 +280,22 @@ def _by_id(error: Refused, ids: Sequence[int]) -> str:
         for place, fault in zip(places, error.faults, strict=True)
         if place
     )
+
+
+def _pointed_out(error: Refused, expression: str) -> CliError:
+    fault = next((fault for fault in error.faults if fault.position is not None), None)
+    if fault is None:
+        return error
+    return CliError(
+        "\n".join([str(error), *output.pointed_out(expression, fault.position or 0, fault.length)])
+    )
+
+
+def _nothing(status: str, *, is_filtered: bool) -> str:
+    if status == "all":
+        return "No tasks."
+    hint = " --status all asks of the others too." if is_filtered else ""
+    return f"No {status} tasks.{hint}"
 
 
 def _say(word: str, task: Task, project: Named | None, *, as_json: bool) -> None:
