@@ -111,7 +111,7 @@ def test_count_ends_a_series(rrule: str, start: str, expected: str) -> None:
     assert len(first(rrule, start, 99)) == len(expected.split())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(rules(longest=60), recent)
 def test_the_days_are_those_found_by_looking_at_each(rule: Rule, start: dt.date) -> None:
     until = start + 900 * A_DAY

@@ -75,7 +75,7 @@ def _periods(rule: Rule, start: dt.date, least: int) -> Iterator[Found]:
     last = FURTHEST.toordinal()
     for inside, cost in _expanded(rule, start, least):
         ordered = sorted(inside)
-        picked = _at_positions(ordered, rule.by_position) if rule.by_position else ordered
+        picked = _at_positions(ordered, rule.by_position) if rule.by_position and ordered else ordered
         yield [day for day in picked if day <= last] if picked and picked[-1] > last else picked, cost
 
 
@@ -115,15 +115,16 @@ def _single_days(rule: Rule, start: dt.date, least: int) -> Iterator[Found]:
     first = start.toordinal()
     day = first + _steps(first, least, rule.interval) * rule.interval
     last = FURTHEST.toordinal()
+    cost = 3 + len(rule.by_month_day) + len(rule.by_weekday)
     while day <= last:
         date = dt.date.fromordinal(day)
         if rule.by_month and date.month not in rule.by_month:
             # On to the next month, which has other chances.
             ahead = dt.date(date.year, date.month, 1).toordinal() + _length(date.year, date.month)
-            yield (), 1
+            yield (), 3
             day = first + _steps(first, ahead, rule.interval) * rule.interval
             continue
-        yield (() if _is_left_out(rule, date) else (day,)), 3
+        yield (() if _is_left_out(rule, date) else (day,)), cost
         day += rule.interval
 
 
@@ -148,7 +149,7 @@ def _months(rule: Rule, start: dt.date, least: int, *, clamps: bool) -> Iterator
     while number < 120_000:
         year, month = number // 12, number % 12 + 1
         if rule.by_month and month not in rule.by_month:
-            yield (), 1
+            yield (), 2
         else:
             yield _month(rule, year, month, clamps=clamps)
         number += rule.interval
