@@ -141,21 +141,16 @@ def test_the_day_is_the_persons_or_that_of_the_zone_of_the_due_date() -> None:
 
 
 def test_a_count_after_completions_goes_down_with_each() -> None:
-    recurrence, start, day, done = (
-        Recurrence.of("FREQ=DAILY;COUNT=3", Anchor.COMPLETION),
-        when("2026-11-01"),
-        1,
-        0,
-    )
-    while True:
-        done += 1
-        now = at(f"2026-11-{day:02}T10:00")
-        found = next_due(recurrence, start, start.date, completed_at=now, now=now, timezone=BERLIN)
+    recurrence, due = Recurrence.of("FREQ=DAILY;COUNT=3", Anchor.COMPLETION), when("2026-11-01T12:00")
+    kept = [recurrence.rrule]
+    for _ in range(5):
+        found = complete(recurrence, when("2026-11-01T12:00"), due)
         if found is None:
             break
-        recurrence, day = found.recurrence, found.due.date.day
-    assert done == 3
-    assert recurrence.rrule == "FREQ=DAILY;COUNT=1"
+        recurrence, due = found.recurrence, found.due
+        kept.append(recurrence.rrule)
+    assert kept == ["FREQ=DAILY;COUNT=3", "FREQ=DAILY;COUNT=2", "FREQ=DAILY;COUNT=1"]
+    assert due == when("2026-11-03T12:00")
 
 
 @settings(max_examples=200, deadline=None)
