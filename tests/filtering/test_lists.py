@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from sqlalchemy import text
 from tests.filtering.test_language import SOUP
 from tests.support.people import Person
 from tests.support.problems import problem
@@ -15,7 +16,9 @@ from tests.support.statements import count_statements
 from dutiful.api.express import reads
 from dutiful.database.session import Database
 from dutiful.filtering import MOST_CHARACTERS, MOST_TERMS
+from dutiful.paging import Slice
 from dutiful.tasks import naming, queries, search
+from dutiful.tasks.filters import TaskFilter
 
 
 async def titles(person: Person, filter_: str, **params: Any) -> str:
@@ -72,6 +75,19 @@ async def four(ana: Person) -> list[dict[str, Any]]:
 )
 async def test_a_filter_narrows(ana: Person, four: list[dict[str, Any]], filter_: str, expected: str) -> None:
     assert await titles(ana, filter_) == expected
+
+
+async def test_characters_of_a_title_mean_themselves(ana: Person) -> None:
+    for title in ("50%", "a_b", "back\\slash", "ÄPFEL"):
+        await ana.make("/tasks", title=title)
+    for part, expected in (
+        ("%", "50%"),
+        ("_", "a_b"),
+        ("\\\\", "back\\slash"),
+        ("äpf", "ÄPFEL"),
+        ("0%5", ""),
+    ):
+        assert await titles(ana, f'title ~ "{part}"') == expected
 
 
 async def test_a_filter_goes_with_everything_else(ana: Person, four: list[dict[str, Any]]) -> None:
@@ -302,8 +318,8 @@ async def test_a_filter_takes_few_statements(
     await ana.get("/tasks")
     with count_statements(database) as sent:
         assert (await ana.get("/tasks", params={"filter": filter_})).status_code == 200
-    # One more tells who asks.
-    assert len(sent) - 1 == statements, sent
+    # Three more: who asks, and how to plan.
+    assert len(sent) - 3 == statements, sent
 
 
 async def test_a_statement_is_written_once_for_each_shape_of_filter(
@@ -328,6 +344,25 @@ async def test_no_value_stands_in_the_statement(
         assert not any(value in statement.lower() for statement in sent[1:])
 
 
+async def test_each_filter_is_planned_for_its_values(
+    ana: Person, four: list[dict[str, Any]], database: Database
+) -> None:
+    filtered = TaskFilter(timezone="UTC", expression="@home & not done & due < 2031-01-01")
+    # The backslash keeps it from finding itself.
+    used = text(
+        "SELECT coalesce(sum(generic_plans), 0), coalesce(sum(custom_plans), 0) "
+        r"FROM pg_prepared_statements WHERE statement LIKE '%label\_ids &&%'"
+    )
+    async with database.read() as session:
+        before = (await session.execute(used)).one()
+        for _ in range(8):
+            rows, _ = await queries.page(session, ana.actor(), Slice(), filtered)
+            assert len(rows) == 1
+        generic, custom = (await session.execute(used)).one()
+        assert (generic - before[0], custom - before[1]) == (0, 8)
+        assert await session.scalar(text("SHOW plan_cache_mode")) == "auto"
+
+
 @pytest.mark.parametrize("few", [0, 1, 10])
 async def test_few_and_many_are_found_alike(
     ana: Person, four: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, few: int
@@ -348,6 +383,19 @@ async def test_only_so_many_names_are_compared(ana: Person, monkeypatch: pytest.
         assert "did you mean" not in (await refused(ana, "#hose"))["detail"]
     finally:
         naming._candidates.cache_clear()
+
+
+async def test_no_name_takes_long_to_compare(ana: Person) -> None:
+    longest = naming.LONGEST_CANDIDATE
+    operations = [
+        {"op": "create", "type": "label", "data": {"name": "a" * (longest - 3) + f"{number:03}"}}
+        for number in range(naming.MOST_CANDIDATES + 100)
+    ]
+    assert (await ana.post("/batch", operations)).status_code == 200
+    for name in ("a" * longest, "a" * 990):
+        begin = time.perf_counter()
+        await refused(ana, f"@{name}")
+        assert time.perf_counter() - begin < 1
 
 
 async def test_many_at_once_do_not_mix(ana: Person, four: list[dict[str, Any]]) -> None:

@@ -13,10 +13,10 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Generic, NewType, TypeVar
 
-from sqlalchemy import Executable, Row, event
+from sqlalchemy import Executable, Row, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
@@ -149,6 +149,26 @@ async def fetch(
         return session.connection().execute(statement, values).all()
 
     return await session.run_sync(work)
+
+
+@asynccontextmanager
+async def planned_for_values(session: Reader) -> AsyncIterator[None]:
+    """PostgreSQL plans each statement inside for the very values that it is given.
+
+    Else it does so five times on a connection, and then may take one plan for all values. For a list of ids, of which it
+    cannot know the length, or a bound that may leave out nearly everything, that can be a hundred times as slow. Should
+    the connection keep the setting, it plans the others anew as well, and nothing else.
+    """
+    await session.execute(_PLAN_FOR_VALUES)
+    try:
+        yield
+    finally:
+        with suppress(DBAPIError):
+            await session.execute(_PLAN_AS_USUAL)
+
+
+_PLAN_FOR_VALUES = text("SET plan_cache_mode = force_custom_plan")
+_PLAN_AS_USUAL = text("RESET plan_cache_mode")
 
 
 def before_commit(session: Writer, hook: Hook) -> None:

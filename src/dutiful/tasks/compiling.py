@@ -6,6 +6,7 @@ written once. All constants are values of parameters.
 """
 
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -110,6 +111,10 @@ class _Binding:
                 return await self._joined(node, is_unwanted=is_unwanted)
             case All() | Either() | Text():
                 return await self._text(node, is_unwanted=is_unwanted)
+            case Comparison("start", symbol, moment):
+                return self._condition(f"start {symbol}", moment, moment.date())
+            case Comparison("title", "~", text):
+                return self._condition("title ~", f"%{_escaped(text)}%")
             case Comparison("due", symbol, moment):
                 day = last_day_before(moment) if symbol == "<" else first_day_from(moment)
                 return self._condition(f"due {symbol}", moment, day)
@@ -162,6 +167,11 @@ def _query(node: Node, *, is_unwanted: bool) -> str:
     return f"({joint.join(_query(part, is_unwanted=is_unwanted) for part in parts)})"
 
 
+def _escaped(text: str) -> str:
+    """For a pattern of LIKE."""
+    return re.sub(r"([\\%_])", r"\\\1", text)
+
+
 # --- the conditions ---------------------------------------------------------------------------------------------------
 
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -178,15 +188,16 @@ def _compare(column: ColumnElement[Any], symbol: str, parameter: str) -> ColumnE
     return compared
 
 
-def _start(symbol: str, parameter: str) -> ColumnElement[bool]:
-    # As it is written, whatever its zone: unlike due dates those that start have no moment of their own.
+def _starts(symbol: str, parameter: str, day: str) -> ColumnElement[bool]:
+    # As it is written, whatever its zone: unlike what is due, what starts has no moment of its own.
     wall = at_the_latest(Task.start_date, Task.start_time)
-    compared: ColumnElement[bool] = _COMPARE[symbol](wall, bindparam(parameter, type_=TIMESTAMP))
-    return compared
+    is_so: ColumnElement[bool] = _COMPARE[symbol](wall, bindparam(parameter, type_=TIMESTAMP))
+    # Says the same of the day alone, of which PostgreSQL knows how many tasks have one.
+    return is_so & (_compare(_COLUMNS.start_date, "<=" if symbol == "<" else ">=", day))
 
 
 def _title_has(parameter: str) -> ColumnElement[bool]:
-    return func.strpos(func.lower(Task.title), func.lower(bindparam(parameter, type_=String))) > 0
+    return Task.title.ilike(bindparam(parameter, type_=String), escape="\\")
 
 
 def _title_is(parameter: str) -> ColumnElement[bool]:
@@ -218,7 +229,7 @@ _KINDS: Mapping[str, Callable[..., ColumnElement[bool]]] = {
     "parent =": partial(_compare, _COLUMNS.parent_id, "="),
     "due <": is_due_before,
     "due >=": is_due_from,
-    **{f"start {symbol}": partial(_start, symbol) for symbol in ("<", ">=")},
+    **{f"start {symbol}": partial(_starts, symbol) for symbol in ("<", ">=")},
     **{
         f"{name} {symbol}": partial(_compare, _COLUMNS[f"{name}_at"], symbol)
         for name in ("created", "updated", "completed")

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from dutiful import clock, filtering, paging
 from dutiful.access import VIEWER, Actor, is_visible, is_visible_to, locked_workspaces
 from dutiful.database.direct import Record
-from dutiful.database.session import Reader, Writer, fetch
+from dutiful.database.session import Reader, Writer, fetch, planned_for_values
 from dutiful.errors import invalid_parameter
 from dutiful.filtering import FilterError, Now
 from dutiful.models import Member, Task
@@ -39,8 +39,11 @@ async def page(
     values |= await search.values(session, actor, task_filter.q, task_filter.workspace_id)
     kind = (frozenset(values), task_filter.sort)
     shape, constants = await _filter(session, actor, task_filter)
-    statement = _page(*kind) if shape is None else _filtered_page(*kind, shape)
-    found = await fetch(session, statement, values | constants)
+    if shape is None:
+        found = await fetch(session, _page(*kind), values)
+    else:
+        async with planned_for_values(session):
+            found = await fetch(session, _filtered_page(*kind, shape), values | constants)
     return paging.cut(found, order, wanted)
 
 

@@ -28,9 +28,9 @@ class Fault(BaseModel):
     pointer: str
     detail: str
     code: str
-    position: int = Field(default=0, ge=0)
-    length: int = Field(default=0, ge=0)
-    suggestion: str = Field(default="", examples=["#house"])
+    position: int = Field(default_factory=int, ge=0)
+    length: int = Field(default_factory=int, ge=0)
+    suggestion: str = Field(default_factory=str, examples=["#house"])
 
 
 class Problem(BaseModel):
