@@ -111,21 +111,28 @@ class _Binding:
                 return await self._joined(node, is_unwanted=is_unwanted)
             case All() | Either() | Text():
                 return await self._text(node, is_unwanted=is_unwanted)
-            case Comparison("start", symbol, moment):
-                return self._condition(f"start {symbol}", moment, moment.date())
-            case Comparison("title", "~", text):
-                return self._condition("title ~", f"%{_escaped(text)}%")
-            case Comparison("due", symbol, moment):
-                day = last_day_before(moment) if symbol == "<" else first_day_from(moment)
-                return self._condition(f"due {symbol}", moment, day)
-            case Comparison(name, symbol, value):
-                return self._condition(f"{name} {symbol}", value)
+            case Comparison():
+                return self._comparison(node)
             case Missing(name):
                 return self._condition(f"no {name}")
             case Named(kind, name):
                 return self._condition(kind, self.ids[kind, name])
             case Me():
                 return self._condition("person", [self.actor.user_id])
+
+    def _comparison(self, node: Comparison) -> Condition:
+        kind, value = f"{node.field} {node.operator}", node.value
+        match node.field, node.operator:
+            case "title", "~":
+                return self._condition(kind, f"%{_escaped(value)}%")
+            case "start", _:
+                return self._condition(kind, value, value.date())
+            case "due", "<":
+                return self._condition(kind, value, last_day_before(value))
+            case "due", _:
+                return self._condition(kind, value, first_day_from(value))
+            case _:
+                return self._condition(kind, value)
 
     async def _joined(self, node: All | Either, *, is_unwanted: bool) -> Shape:
         texts = tuple(part for part in node.parts if _is_text(part))
