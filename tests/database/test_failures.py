@@ -1,12 +1,9 @@
 """What PostgreSQL says went wrong, in the words of the domain."""
 
-import asyncpg  # type: ignore[import-untyped]
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from dutiful.database import hosts
 from dutiful.database.failures import describe_failure
 from dutiful.database.session import Database
 from dutiful.errors import Unavailable
@@ -30,18 +27,3 @@ async def test_a_state_is_told_as_what_it_is(database: Database, state: str, cod
     assert isinstance(told, Unavailable)
     assert told.code == code
     assert words in str(told)
-
-
-async def test_a_connection_lost_before_its_first_use_is_one_that_was_lost(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def lost(*_: object, **__: object) -> None:
-        # As the driver has it when the server dies between the handshake and the first statement.
-        raise asyncpg.InterfaceError("connection is closed")
-
-    monkeypatch.setattr(hosts, "connect", lost)
-    engine = create_async_engine("postgresql+asyncpg://")
-    with pytest.raises(DBAPIError) as caught:
-        async with engine.connect():
-            pass
-    assert isinstance(describe_failure(caught.value), Unavailable)

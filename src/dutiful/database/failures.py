@@ -34,10 +34,7 @@ def is_lock_timeout(error: DBAPIError) -> bool:
 
 def is_disconnect(error: DBAPIError) -> bool:
     state = sqlstate(error)
-    if state is not None:
-        return error.connection_invalidated or state.startswith("08")
-    # No more is said of one that was lost before its first use.
-    return error.connection_invalidated or "connection is closed" in str(error.orig)
+    return error.connection_invalidated or (state is not None and state.startswith("08"))
 
 
 async def flush(session: AsyncSession) -> None:
