@@ -74,6 +74,7 @@ def after(
         ("FREQ=DAILY;COUNT=6", "2026-11-20", "2026-11-25T10:00", None),
         ("FREQ=DAILY", "1903-01-01", "2026-11-25T10:00", "2026-11-26"),
         ("FREQ=YEARLY", "9999-06-01", "2026-11-25T10:00", None),
+        ("FREQ=DAILY", "9999-12-30", "2026-11-25T10:00", None),
     ],
 )
 def test_the_next_of_a_schedule_is_the_first_ahead(

@@ -133,11 +133,11 @@ def next_due(
             rule = replace(rule, count=None)
     # The clock's day may be one behind a moment that it skipped.
     since = max(after, today - 2 * _A_DAY)
-    for day in days(rule, begin, min(since + _A_DAY, FURTHEST)):
+    for day in days(rule, begin, since + _A_DAY):
         due = replace(start, date=day)
         if rule.until is not None and _is_beyond(rule.until, due):
             return None
-        if day > after and _is_ahead(due, now, today, clock):
+        if _is_ahead(due, now, today, clock):
             return Next(due, recurrence)
     return None
 
