@@ -1,17 +1,21 @@
 """What a filter says, without a database."""
 
 import datetime as dt
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.contract import the_contract
 
 from dutiful import filtering
 from dutiful.errors import Place
 from dutiful.filtering import MOST_CHARACTERS, MOST_TERMS, FilterError, Node, Now
+from dutiful.filtering.meaning import FIELDS
 from dutiful.filtering.parsing import MOST_NESTED
 from dutiful.filtering.quoting import quoted
 from dutiful.filtering.tree import All, Comparison, Either, Me, Missing, Named, Not, Text
@@ -400,3 +404,46 @@ def test_every_name_can_be_written(name: str, sign: str) -> None:
 def test_neither_server_nor_command_line_loads_the_parser_before_it_is_needed() -> None:
     code = "import sys, dutiful.app, dutiful.cli.tasks; sys.exit('lark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- what the documents say -------------------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[2] / "docs" / "filters.md").read_text()
+
+
+def cells(title: str, column: int) -> list[str]:
+    """What stands in backticks in that column of the table below that title."""
+    table = PAGE.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines() if line.startswith("| ")]
+    found = [text for row in rows for text in re.findall(r"`([^`]+)`", row[column])]
+    return [text.replace("\\|", "|") for text in found]
+
+
+def test_every_field_is_documented_and_no_other() -> None:
+    assert sorted(cells("Fields", 0)) == sorted(FIELDS)
+
+
+def test_what_the_documents_show_can_be_written() -> None:
+    example = re.search(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    assert example is not None
+    shown = [
+        *example[1].splitlines(),
+        *cells("Conditions", 0),
+        *cells("Joining them", 0),
+        *cells("Fields", -1),
+    ]
+    shown += [f"due < {day}" for day in cells("Days", 0)]
+    assert len(shown) > 50
+    for text_shown in shown:
+        assert filtering.parse(text_shown, NOW) is not None
+
+
+def test_the_examples_of_the_api_can_be_written() -> None:
+    [parameter] = [
+        each
+        for each in the_contract().document["paths"]["/api/v1/tasks"]["get"]["parameters"]
+        if each.get("name") == "filter"
+    ]
+    assert len(parameter["examples"]) >= 3
+    for example in parameter["examples"].values():
+        assert filtering.parse(example["value"], NOW) is not None

@@ -230,3 +230,14 @@ async def test_tasks_are_made_changed_found_and_listed(here: Live, there: Live, 
         }
         found = (await person.get("/tasks", params={"q": "task 7"})).json()["items"]
         assert [one["title"] for one in found] == ["Task 7"]
+        filtered = {"filter": 'priority >= high & "task 7"'}
+        found = (await person.get("/tasks", params=filtered)).json()["items"]
+        assert [one["title"] for one in found] == ["Task 7"]
+
+
+async def test_a_filter_leaves_no_setting_behind(here: Live, ana: Person) -> None:
+    database = here.app.state.database
+    for _ in range(8):
+        await asyncio.gather(*(ana.all("/tasks", filter="overdue") for _ in range(6)))
+        async with database.read() as session:
+            assert await session.scalar(text("SHOW plan_cache_mode")) == "auto"

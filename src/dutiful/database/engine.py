@@ -11,7 +11,7 @@ from sqlalchemy import URL, ExceptionContext, event
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from dutiful.database import hosts
 from dutiful.database.failures import READ_ONLY
@@ -20,6 +20,8 @@ from dutiful.settings import Settings
 # Behind a pooler, a statement that was prepared may be looked for on another connection, where another process may have
 # given its name to another statement. With both caches off statements have no names, and nothing stays behind.
 NOTHING_IS_KEPT = {"prepared_statement_cache_size": 0, "statement_cache_size": 0}
+KEEPS_NOTHING = "keeps_nothing"
+"""In the `info` of such a connection."""
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,10 @@ def create_engine_without_pool(settings: Settings, url: URL | str) -> AsyncEngin
 
 @event.listens_for(PGDialect_asyncpg, "do_connect")
 def _connect(
-    dialect: PGDialect_asyncpg, _record: object, arguments: list[Any], parameters: dict[str, Any]
+    dialect: PGDialect_asyncpg,
+    record: ConnectionPoolEntry | None,
+    arguments: list[Any],
+    parameters: dict[str, Any],
 ) -> DBAPIConnection | None:
     """Of every engine there is, those of migrations too: what goes wrong behind a pooler are answers, silently.
 
@@ -74,6 +79,8 @@ def _connect(
             _tell_of_pooler()
     if not size:
         parameters |= NOTHING_IS_KEPT
+        if record is not None:
+            record.info[KEEPS_NOTHING] = True
     parameters["async_creator_fn"] = hosts.connect
     return None
 

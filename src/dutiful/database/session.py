@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
 
+from dutiful.database.engine import KEEPS_NOTHING
 from dutiful.database.failures import is_disconnect, is_serialization_failure
 from dutiful.errors import Unavailable
 
@@ -156,15 +157,20 @@ async def planned_for_values(session: Reader) -> AsyncIterator[None]:
     """PostgreSQL plans each statement inside for the very values that it is given.
 
     Else it does so five times on a connection, and then may take one plan for all values. For a list of ids, of which it
-    cannot know the length, or a bound that may leave out nearly everything, that can be a hundred times as slow. Should
-    the connection keep the setting, it plans the others anew as well, and nothing else.
+    cannot know the length, or a bound that may leave out nearly everything, that can be a hundred times as slow.
     """
-    await session.execute(_PLAN_FOR_VALUES)
+    connection = await session.connection()
+    if KEEPS_NOTHING in connection.info:
+        # Behind a pooler it is so anyway, and the setting would stay on a connection of others.
+        yield
+        return
+    await connection.execute(_PLAN_FOR_VALUES)
     try:
         yield
     finally:
+        # Should the connection keep it, it plans the others anew as well, and nothing else.
         with suppress(DBAPIError):
-            await session.execute(_PLAN_AS_USUAL)
+            await connection.execute(_PLAN_AS_USUAL)
 
 
 _PLAN_FOR_VALUES = text("SET plan_cache_mode = force_custom_plan")
