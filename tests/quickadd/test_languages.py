@@ -7,6 +7,8 @@ import pytest
 from dutiful.models import Priority
 from dutiful.quickadd import ENGLISH, Language, parse
 from dutiful.quickadd.language import Part, Role, Span
+from dutiful.quickadd.lexing import vocabulary
+from dutiful.quickadd.rules import Rule, Where, compile_rule
 
 NOW = dt.datetime(2026, 11, 25, 14, 0)  # noqa: DTZ001 - the time on the wall
 
@@ -76,3 +78,9 @@ def test_a_table_in_capitals_is_refused() -> None:
 
 def test_english_has_words_for_every_role() -> None:
     assert set(ENGLISH.words) == set(Role)
+
+
+def test_a_rule_that_names_no_role_is_refused() -> None:
+    rule = Rule("WEAKDAY", lambda *_: None, Where.EDGE)
+    with pytest.raises(ValueError, match="WEAKDAY is no role"):
+        compile_rule(rule, vocabulary(ENGLISH))

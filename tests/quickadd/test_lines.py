@@ -91,6 +91,9 @@ Buy milk last friday of december | Buy milk | 2026-12-25
 Buy milk first monday of next month | Buy milk | 2026-12-07
 Buy milk the last day of the month | Buy milk | 2026-11-30
 Buy milk quarter past 8 | Buy milk | 2026-11-26 08:15
+Buy milk at a quarter to 1 | Buy milk | 2026-11-26 12:45
+Buy milk at a quarter to 1am | Buy milk | 2026-11-26 00:45
+Buy milk at half past 12 | Buy milk | 2026-11-26 12:30
 Buy milk at 20 to 6 | Buy milk | 2026-11-25 17:40
 Buy milk at 1730 | Buy milk | 2026-11-25 17:30
 Buy milk at 8 o'clock | Buy milk | 2026-11-26 08:00
@@ -130,6 +133,8 @@ Meeting at 5 | Meeting | 2026-11-25 17:00
 Meet at 5pm with Bob | Meet with Bob | 2026-11-25 17:00
 Dinner at half past 7 | Dinner | 2026-11-26 07:30
 Dinner tonight | Dinner | 2026-11-25 21:00
+Dinner tonight at 2 | Dinner tonight at 2
+next week on monday call mum | call mum | 2026-11-30
 Dinner tonight at 8 | Dinner | 2026-11-25 20:00
 Dinner friday night | Dinner | 2026-11-27 21:00
 Prepare slides for monday | Prepare slides | 2026-11-30
@@ -176,6 +181,8 @@ Walk the dog every 2 weeks on mon and thu | Walk the dog | 2026-11-26 | FREQ=WEE
 Walk the dog every week | Walk the dog | 2026-11-25 | FREQ=WEEKLY
 Walk the dog weekly | Walk the dog | 2026-11-25 | FREQ=WEEKLY
 Walk the dog weekly on friday | Walk the dog | 2026-11-27 | FREQ=WEEKLY;BYDAY=FR
+Walk the dog weekly on friday with Ann | Walk the dog with Ann | 2026-11-27 | FREQ=WEEKLY;BYDAY=FR
+Walk the dog every week on friday with Ann | Walk the dog with Ann | 2026-11-27 | FREQ=WEEKLY;BYDAY=FR
 Walk the dog every fortnight | Walk the dog | 2026-11-25 | FREQ=WEEKLY;INTERVAL=2
 Walk the dog every month | Walk the dog | 2026-11-25 | FREQ=MONTHLY
 Walk the dog every month on the 5th | Walk the dog | 2026-12-05 | FREQ=MONTHLY;BYMONTHDAY=5
@@ -268,6 +275,8 @@ Plan 2027 budget
 Monthly report
 Every breath you take
 Weekly review
+Yearly March sale
+Monthly 1st class ticket
 Daily stand-up notes
 Read the Daily Mail
 Plan next week's menu

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import Any
 
@@ -91,7 +91,7 @@ class Part:
     hours: range
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Language:
     """`is_month_first` says how 12/11 is read. `afternoon_hours` are those that without am or pm, and written without a
     leading zero, are in the afternoon. `ordinal_endings` follow digits."""
@@ -100,13 +100,9 @@ class Language:
     priorities: Mapping[str, Priority]
     ordinal_endings: frozenset[str]
     is_month_first: bool = False
-    afternoon_hours: frozenset[int] = field(default_factory=frozenset)
+    afternoon_hours: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         for table in self.words.values():
             if any(word != word.casefold() for word in table):
                 raise ValueError("words are compared in lower case")
-
-    # Tables are made once and are few: what is compiled from one is kept by the one that it is.
-    __hash__ = object.__hash__
-    __eq__ = object.__eq__

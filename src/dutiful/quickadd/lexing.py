@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from dutiful.quickadd.language import Language
+from dutiful.quickadd.language import Language, Role
 
 # Shapes of numbers, which are roles as well. The value of a whole number is an int, else its text.
 _SHAPES = {
@@ -29,6 +29,9 @@ _TOKEN = re.compile(
     r"|\S"
 )
 _CLOSED = re.compile(r"[.,;:!?)\]]{0,4}(?:\s|$)")
+
+ROLES = frozenset({*(role.name for role in Role), *_SHAPES, "ORDINAL", *_SIGNS.values()})
+"""What patterns may name."""
 
 NOTHING = "."
 """The letter of what has no role."""

@@ -174,7 +174,7 @@ REPEATS = (
     Rule(f"ARTICLE? n:NUM unit:ANYUNIT {_AFTER_COMPLETION}", _bare, Where.EDGE),
     # Days of the week.
     Rule(f"{_EVERY} (n:EACH)? days:({_WEEKDAY_LIST})", _weekdays, Where.ANYWHERE),
-    Rule(f"{_PERIOD} ON days:({_WEEKDAY_LIST})", _period_on_weekdays, Where.EDGE),
+    Rule(f"{_PERIOD} ON days:({_WEEKDAY_LIST})", _period_on_weekdays, Where.ANYWHERE),
     Rule("ON? days:(WEEKDAYS (SEPARATOR{1,2} WEEKDAYS){0,6})", _weekdays, Where.LAST),
     Rule(f"{_EVERY} WORKDAY", _workdays, Where.ANYWHERE),
     Rule("ON? WORKDAYS", _workdays, Where.LAST),
@@ -184,14 +184,14 @@ REPEATS = (
     Rule(f"{_EVERY} part:PART", _parts_of_days, Where.ANYWHERE),
     # Days of the month.
     Rule(f"{_EVERY} {_MONTH_DAYS} (OF (THE|EVERY)? month:UNIT)? (?!OF)", _month_days, Where.ANYWHERE),
-    Rule(f"{_PERIOD} ON? {_MONTH_DAYS}", _month_days, Where.EDGE),
+    Rule(f"{_PERIOD} ON {_MONTH_DAYS}", _month_days, Where.ANYWHERE),
     Rule(f"{_EVERY} {_NTHS} {_OF_MONTH}", _nth_weekdays, Where.ANYWHERE),
-    Rule(f"{_PERIOD} ON THE? {_NTHS} {_OF_MONTH}", _nth_weekdays, Where.EDGE),
+    Rule(f"{_PERIOD} ON THE? {_NTHS} {_OF_MONTH}", _nth_weekdays, Where.ANYWHERE),
     # Days of the year.
     Rule(f"{_EVERY} month:MONTH (THE? day:DAY)?", _year_day, Where.ANYWHERE),
     Rule(f"{_EVERY} day:DAY OF? month:MONTH", _year_day, Where.ANYWHERE),
-    Rule(f"{_PERIOD} (ON|IN)? month:MONTH (THE? day:DAY)?", _year_day, Where.EDGE),
-    Rule(f"{_PERIOD} ON? THE? day:DAY OF? month:MONTH", _year_day, Where.EDGE),
+    Rule(f"{_PERIOD} (ON|IN) month:MONTH (THE? day:DAY)?", _year_day, Where.ANYWHERE),
+    Rule(f"{_PERIOD} ON THE? day:DAY OF? month:MONTH", _year_day, Where.ANYWHERE),
     # What belongs to a repetition.
     Rule(_AFTER_COMPLETION, _completion, Where.COMPANY),
     Rule("FOR? count:NUM TIMES (?!ARTICLE|EVERY)", _times, Where.COMPANY),

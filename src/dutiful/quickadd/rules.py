@@ -9,7 +9,7 @@ from typing import Any
 
 from dutiful.quickadd.days import A_DAY
 from dutiful.quickadd.language import Language, Part, Span
-from dutiful.quickadd.lexing import Token, Vocabulary
+from dutiful.quickadd.lexing import ROLES, Token, Vocabulary
 from dutiful.recurrence import Rule as Repeat
 
 
@@ -178,6 +178,8 @@ def compile_rule(rule: Rule, words: Vocabulary) -> Compiled:
             named[name] = _roles_inside(rule.pattern, item.end())
             return f"(?P<{name}>"
         roles = MACROS.get(role, (role,))
+        if not ROLES.issuperset(roles):
+            raise ValueError(f"{role} is no role")
         letters = "".join(letter for known, letter in words.letters.items() if known & set(roles))
         one = f"[{letters}]" if letters else r"[^\s\S]"
         if name is None:

@@ -5,8 +5,6 @@ import datetime as dt
 from dutiful.quickadd.language import Part
 from dutiful.quickadd.rules import Clock, Found, Now, Reading, Rule, Where
 
-_HALF_A_DAY = dt.timedelta(hours=12)
-
 
 def _written(found: Found, now: Now) -> Reading:
     """Such as 17:00, 5:30pm, 9.30am."""
@@ -36,10 +34,7 @@ def _hour_mark(found: Found, now: Now) -> Reading:
 def _clock(found: Found, hour: int, minute: int, text: str) -> Clock:
     """Raises ValueError for what is no time."""
     if not found.has("meridiem"):
-        return Clock(
-            dt.time(hour % 24 if (hour, minute) == (24, 0) else hour, minute),
-            1 <= hour <= 12 and text[:1] != "0",
-        )
+        return Clock(dt.time(hour, minute), is_open=1 <= hour <= 12 and not text.startswith("0"))
     if not 1 <= hour <= 12:
         raise ValueError("no such hour")
     return Clock(dt.time(hour % 12 + found.value("meridiem"), minute))
@@ -50,14 +45,11 @@ def _past(found: Found, now: Now) -> Reading:
     minutes = _minutes(found)
     if minutes > 59:
         raise ValueError("an hour has 60 minutes")
-    if found.has("fixed"):
-        clock = Clock(found.value("fixed"))
-    else:
-        clock = _clock(found, found.value("hour"), 0, "")
-        clock = Clock(clock.time, is_open=not found.has("meridiem") and 1 <= clock.time.hour <= 12)
+    clock = Clock(found.value("fixed")) if found.has("fixed") else _clock(found, found.value("hour"), 0, "")
     shift = dt.timedelta(minutes=minutes if found.has("past") else -minutes)
-    at = dt.datetime.combine(now.today, clock.time) + shift
-    return Reading(clock=Clock(at.time(), clock.is_open))
+    time = (dt.datetime.combine(now.today, clock.time) + shift).time()
+    # A quarter to 1 is after noon.
+    return Reading(clock=Clock(time.replace(hour=time.hour or 12) if clock.is_open else time, clock.is_open))
 
 
 def _minutes(found: Found) -> int:
@@ -75,10 +67,6 @@ def _part(found: Found, now: Now) -> Reading:
 
 
 def _this_part(found: Found, now: Now) -> Reading:
-    return Reading(day=now.today, part=found.value("part"))
-
-
-def _tonight(found: Found, now: Now) -> Reading:
     return Reading(day=now.today, part=found.value("part"))
 
 
@@ -110,7 +98,7 @@ TIMES = (
     Rule("IN THE part:PART", _part, Where.EDGE),
     Rule("part:PART", _part, Where.COMPANY),
     Rule("THIS part:PART", _this_part, Where.ANYWHERE),
-    Rule("part:TONIGHT", _tonight, Where.ANYWHERE),
+    Rule("part:TONIGHT", _this_part, Where.ANYWHERE),
     Rule("hour:NUM part:TONIGHT", _hour_of_this_part, Where.ALONE),
     Rule("hour:NUM THIS part:PART", _hour_of_this_part, Where.ALONE),
     Rule("hour:NUM day:DAYWORD", _hour_of_day, Where.ALONE),
