@@ -21,7 +21,7 @@ PRIORITIES = ("none", "low", "medium", "high", "urgent")
 RANKS = {word: rank for rank, word in enumerate(PRIORITIES)}
 
 _COLUMNS = """id, workspace_id, project_id, section_id, parent_id, title, description, status, priority, label_ids,
-    assignee_id, start_date, start_time, start_timezone, due_date, due_time, due_timezone, position, uid, version,
+    assignee_id, start_date, start_time, start_timezone, due_date, due_time, due_timezone, recurrence, series_id, position, uid, version,
     created_at, created_by, updated_at, completed_at, deleted_at"""
 _GET = f"SELECT {_COLUMNS} FROM tasks WHERE id = $1 AND deleted_at IS NULL"
 _LIST = f"SELECT {_COLUMNS} FROM tasks WHERE workspace_id = $1 AND deleted_at IS NULL AND id > $2 ORDER BY id LIMIT $3"
@@ -139,6 +139,8 @@ def _task(row: asyncpg.Record) -> dict[str, Any]:
         due_date,
         due_time,
         due_timezone,
+        recurrence,
+        series_id,
         position,
         uid,
         version,
@@ -162,6 +164,8 @@ def _task(row: asyncpg.Record) -> dict[str, Any]:
         "assignee_id": assignee_id,
         "start": start_date and _when(start_date, start_time, start_timezone),
         "due": due_date and _when(due_date, due_time, due_timezone),
+        "recurrence": recurrence and orjson.loads(recurrence),
+        "series_id": series_id and str(series_id),
         "position": position,
         "uid": uid,
         "version": version,

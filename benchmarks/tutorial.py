@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, field_serializer
 from sqlalchemy import BigInteger, DateTime, SmallInteger, TypeDecorator, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -86,6 +86,8 @@ class Task(Base):
     due_date: Mapped[date | None]
     due_time: Mapped[time_of_day | None]
     due_timezone: Mapped[str | None]
+    recurrence: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    series_id: Mapped[uuid.UUID | None]
     position: Mapped[str]
     uid: Mapped[str] = mapped_column(default=lambda: str(uuid.uuid4()))
     version: Mapped[int] = mapped_column(default=1)
@@ -150,6 +152,8 @@ class TaskOut(BaseModel):
     assignee_id: int | None
     start: WhenOut | None
     due: WhenOut | None
+    recurrence: dict[str, Any] | None
+    series_id: uuid.UUID | None
     position: str
     uid: str
     version: int

@@ -113,6 +113,12 @@ async def _(scene: Scene) -> Request:
     return "/tasks", {"title": "x"}
 
 
+@example("POST /tasks/{task_id}/skip")
+async def _(scene: Scene) -> Request:
+    task = await scene.ana.make("/tasks", title="x", recurrence={"rrule": "FREQ=DAILY"})
+    return f"/tasks/{task['id']}/skip", None
+
+
 @example("POST /tasks/batch")
 async def _(scene: Scene) -> Request:
     return "/tasks/batch", [{"title": "x"}]

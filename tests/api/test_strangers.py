@@ -76,6 +76,7 @@ class Victim:
             "PATCH /tasks/{task_id}": [Call("PATCH", task, {"title": "mine"}), Call("PATCH", task, {})],
             "PUT /tasks/{task_id}": [Call("PUT", task, {"title": "mine"}), Call("PUT", task, {})],
             "POST /tasks/{task_id}/move": [Call("POST", f"{task}/move", {"project_id": self.project_id})],
+            "POST /tasks/{task_id}/skip": [Call("POST", f"{task}/skip")],
             "POST /tasks/{task_id}/restore": [Call("POST", f"/tasks/{self.trashed_id}/restore")],
             "DELETE /tasks/{task_id}": [Call("DELETE", task)],
             "POST /batch": [
@@ -168,7 +169,13 @@ async def victim(ana: Person, viewer: Person, database: Database) -> Victim:
     section = await ana.make("/sections", name="secret", project_id=project["id"])
     label = await ana.make("/labels", name="secret", workspace_id=shared.id)
     task = await ana.make(
-        "/tasks", title="secret", section_id=section["id"], label_ids=[label["id"]], assignee_id=ana.user_id
+        "/tasks",
+        title="secret",
+        section_id=section["id"],
+        label_ids=[label["id"]],
+        assignee_id=ana.user_id,
+        # So that there is something to skip.
+        recurrence={"rrule": "FREQ=DAILY"},
     )
     trashed = await ana.make("/tasks", title="secret", project_id=project["id"])
     assert (await ana.delete(f"/tasks/{trashed['id']}")).status_code == 204

@@ -175,6 +175,14 @@ async def move_task(
     return tagged(response, await service.move(db, actor, task_id, body, if_match))
 
 
+@router.post("/{task_id}/skip", response_model=TaskOut)
+async def skip_task(
+    task_id: IdParameter, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response
+) -> Task:
+    """Puts a task that repeats off to the next date of its series, without making another of it."""
+    return tagged(response, await service.skip(db, actor, task_id, if_match))
+
+
 @router.post("/{task_id}/restore", response_model=TaskOut)
 async def restore_task(
     task_id: IdParameter, db: Db, actor: CurrentActor, if_match: IfMatch, response: Response

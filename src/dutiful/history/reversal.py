@@ -68,12 +68,17 @@ def _when(value: JsonObject | None) -> When | None:
     return None if value is None else When.from_json(value)
 
 
+def _uuid(value: str | None) -> uuid.UUID | None:
+    return None if value is None else uuid.UUID(value)
+
+
 _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "status": Status,
     "priority": Priority,
     "start": _when,
     "due": _when,
     "completed_at": _instant,
+    "series_id": _uuid,
 }
 
 

@@ -60,6 +60,8 @@ def as_json(value: Any) -> Any:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case When():
             return value.as_json()
+        case uuid.UUID():
+            return str(value)
         case Enum():
             return value.value
         case list() | tuple():

@@ -1,5 +1,6 @@
 """Tasks: the thing to do."""
 
+import uuid
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -17,13 +18,13 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.attributes import get_history
 
 from dutiful import uuids, words
 from dutiful.database.base import Base
-from dutiful.database.types import BigInt, Instant, PositionKey, RankedEnum, word_enum
+from dutiful.database.types import BigInt, Instant, JsonObject, PositionKey, RankedEnum, word_enum
 from dutiful.models.journaled import Journaled, Trashable
 from dutiful.models.when import When
 
@@ -90,6 +91,7 @@ class Task(Journaled, Trashable, Base):
             postgresql_using="gin",
             postgresql_where=text("label_ids <> '{}'"),
         ),
+        Index("ix_tasks_series", "series_id", postgresql_where=text("series_id IS NOT NULL")),
         Index("ix_tasks_trash_id", "trash_id", postgresql_where=text("trash_id IS NOT NULL")),
         Index(
             "ix_tasks_trash",
@@ -118,6 +120,8 @@ class Task(Journaled, Trashable, Base):
         "assignee_id",
         "start",
         "due",
+        "recurrence",
+        "series_id",
         "position",
         "uid",
         "created_by",
@@ -144,6 +148,9 @@ class Task(Journaled, Trashable, Base):
     due_timezone: Mapped[str | None] = mapped_column(String(64))
     # Derived: the instant of a due date whose zone is known. The three columns above are the truth.
     due_at: Mapped[Instant | None]
+    # What `tasks.series` keeps. Always set anew, never changed in place.
+    recurrence: Mapped[JsonObject | None] = mapped_column(JSONB(none_as_null=True))
+    series_id: Mapped[uuid.UUID | None]
     position: Mapped[str] = mapped_column(PositionKey)
     uid: Mapped[str] = mapped_column(String(255), default=new_uid)
     created_by: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="SET NULL"))

@@ -68,6 +68,11 @@ class AtHand:
             if keys is not None:
                 insort(keys, task.position)
 
+    def forget_list(self, place: Place) -> None:
+        """Somebody else put a task into it. Its keys are read again when they are needed."""
+        self._keys.pop(list_name(place), None)
+        self._left.pop(list_name(place), None)
+
     def below(self, task: Task) -> list[Task]:
         """All below `task`, parents first, those in the trash too."""
         ordered: list[Task] = []

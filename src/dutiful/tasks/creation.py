@@ -11,7 +11,7 @@ from dutiful.errors import Conflict, Fault, Invalid
 from dutiful.labels import service as labels
 from dutiful.models import Status, Task
 from dutiful.models.task import new_uid
-from dutiful.tasks import queries
+from dutiful.tasks import queries, repeating
 from dutiful.tasks.labelling import label_ids_of
 from dutiful.tasks.place import Place
 from dutiful.tasks.schemas import TaskCreate, TaskRecord
@@ -36,6 +36,7 @@ async def create_many(
     tasks = [
         new_task(actor, *parts) for parts in zip(items, workspace_ids, places, keys, label_ids, strict=True)
     ]
+    _begin_series(tasks, items, actor.timezone, pointers)
     session.add_all(tasks)
     await session.flush()
     for task in tasks:
@@ -92,6 +93,20 @@ async def _label_ids(
         given = label_ids_of(here, item.label_ids, f"{pointer}/label_ids")
         label_ids.append(sorted(given | label_ids_of(here, item.labels_add, f"{pointer}/labels_add")))
     return label_ids
+
+
+def _begin_series(
+    tasks: Sequence[Task], items: Sequence[TaskCreate], timezone: str, pointers: Sequence[str]
+) -> None:
+    faults: list[Fault] = []
+    for task, item, pointer in zip(tasks, items, pointers, strict=True):
+        if item.recurrence is not None:
+            try:
+                repeating.begin(task, item.recurrence, timezone)
+            except Invalid as error:
+                faults += error.below(pointer).faults
+    if faults:
+        raise Invalid("The request has values that cannot be used, so nothing was written.", *faults)
 
 
 def new_task(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any, Self
 
+import orjson
 from sqlalchemy import ColumnElement, type_coerce
 from sqlalchemy.types import NULLTYPE
 
@@ -12,6 +13,7 @@ from dutiful.database.types import JsonObject
 from dutiful.models import Priority, Status, Task
 from dutiful.models.journaled import as_json as as_journal
 from dutiful.models.when import format_time
+from dutiful.tasks.series import told
 
 NAMES = (
     *(
@@ -26,7 +28,7 @@ NAMES = (
         "priority",
     ),
     *("label_ids", "assignee_id", "start_date", "start_time", "start_timezone"),
-    *("due_date", "due_time", "due_timezone", "position", "uid", "version"),
+    *("due_date", "due_time", "due_timezone", "recurrence", "series_id", "position", "uid", "version"),
     *("created_at", "created_by", "updated_at", "completed_at", "deleted_at"),
 )
 COLUMNS: tuple[ColumnElement[Any], ...] = tuple(Task.__table__.c[name] for name in NAMES)
@@ -62,6 +64,8 @@ def as_json(row: Sequence[Any]) -> dict[str, Any]:
         due_date,
         due_time,
         due_timezone,
+        recurrence,
+        series_id,
         position,
         uid,
         version,
@@ -86,6 +90,8 @@ def as_json(row: Sequence[Any]) -> dict[str, Any]:
         "assignee_id": assignee_id,
         "start": start_date and _when(start_date, start_time, start_timezone),
         "due": due_date and _when(due_date, due_time, due_timezone),
+        "recurrence": recurrence and told(_loaded(recurrence)),
+        "series_id": series_id and str(series_id),
         "position": position,
         "uid": uid,
         "version": version,
@@ -95,6 +101,11 @@ def as_json(row: Sequence[Any]) -> dict[str, Any]:
         "completed_at": completed_at,
         "deleted_at": deleted_at,
     }
+
+
+def _loaded(json: Any) -> Any:
+    """The driver's own connections give JSON as text, the engine's as what it means."""
+    return orjson.loads(json) if isinstance(json, str) else json
 
 
 def _when(day: Any, at: Any, zone: str | None) -> dict[str, Any]:

@@ -1,10 +1,15 @@
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
+from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from dutiful.labels.schemas import LabelName
 from dutiful.models import Priority, Status
+from dutiful.recurrence import Anchor
+from dutiful.recurrence.parsing import LONGEST as LONGEST_RULE
+from dutiful.tasks.series import told
 from dutiful.vocabulary import (
     NO_NUL,
     NOT_BLANK,
@@ -29,6 +34,47 @@ LabelIds = Annotated[list[EntityId], Field(max_length=100)]
 LabelsDelta = Annotated[list[EntityId | LabelName], Field(max_length=100)]
 
 
+RRule = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_RULE),
+    NO_NUL,
+    Field(
+        description="A rule of RFC 5545 without DTSTART. Days that a month lacks mean its last one.",
+        examples=["FREQ=MONTHLY;BYMONTHDAY=31"],
+    ),
+]
+
+
+class RecurrenceFields(Input):
+    """How a task repeats: when it is done, the next is made."""
+
+    rrule: RRule
+    anchor: Anchor = Field(
+        default=Anchor.SCHEDULE,
+        description="Whether the next date follows from the dates, or from the day it was done.",
+    )
+
+
+class RecurrencePatch(Input):
+    """A merge patch of a recurrence. It begins a new series at the task's due date."""
+
+    rrule: IfSent[RRule] = None
+    anchor: IfSent[Anchor] = None
+
+
+class RecurrenceOut(Output):
+    rrule: str = Field(examples=["FREQ=MONTHLY;BYMONTHDAY=31"])
+    anchor: Anchor
+    text: str = Field(examples=["every 31st, or the last day of a shorter month"])
+
+
+class Following(StrEnum):
+    """How far a change of a task that repeats reaches."""
+
+    THIS = "this"
+    FOLLOWING = "following"
+
+
 class TaskCreate(Input):
     """A title is enough: the task lands in the Inbox of the workspace, by default the personal one."""
 
@@ -46,6 +92,7 @@ class TaskCreate(Input):
     assignee_id: EntityId | None = None
     start: WhenFields | None = None
     due: WhenFields | None = None
+    recurrence: RecurrenceFields | None = None
     uid: Uid | None = None
 
 
@@ -69,6 +116,12 @@ class TaskPatch(Patch):
     assignee_id: EntityId | None = None
     start: WhenPatch | None = None
     due: WhenPatch | None = None
+    recurrence: RecurrencePatch | None = None
+    apply_to: IfSent[Following] = Field(
+        default=None,
+        description="Of a task that repeats: is title, description, priority, start or due changed for this one, or for all "
+        "that follow too? By default dates for this one, the rest for all. Whatever else changes does so for all.",
+    )
     project_id: IfSent[EntityId] = None
     section_id: EntityId | None = None
     parent_id: EntityId | None = None
@@ -98,6 +151,8 @@ class TaskOut(Output):
     assignee_id: int | None
     start: WhenOut | None
     due: WhenOut | None
+    recurrence: Annotated[RecurrenceOut | None, BeforeValidator(told)]
+    series_id: UUID | None = Field(description="What the tasks of one series have in common.")
     position: str
     uid: str
     version: int

@@ -13,7 +13,7 @@ from dutiful.database.session import Writer
 from dutiful.database.types import JsonObject
 from dutiful.errors import Fault, Invalid, invalid
 from dutiful.models import Member, Status, Task, When
-from dutiful.tasks import labelling, moving
+from dutiful.tasks import labelling, moving, repeating
 from dutiful.tasks.at_hand import AtHand
 from dutiful.tasks.schemas import TaskMove, TaskPatch
 from dutiful.versions import ANY, Expected
@@ -49,6 +49,8 @@ async def update(
     apply(task, patch)
     if completed_at is not None and task.status is Status.DONE:
         task.completed_at = completed_at
+    repeating.change(task, patch, before, actor.timezone)
+    await repeating.go_on(session, actor, task, before, at_hand)
     journal.record(session, actor, verb_of(task, before), task, before)
     return task
 
@@ -67,6 +69,16 @@ async def move(
     before = task.state()
     await moving.move(session, actor, task, target, at_hand)
     journal.record(session, actor, "task.moved", task, before)
+    return task
+
+
+async def skip(session: Writer, actor: Actor, task_id: int, expected: Expected = ANY) -> Task:
+    """Puts a task that repeats off to the next date of its series."""
+    task = await get_for_write(session, actor, Task, task_id)
+    expected.check(task)
+    before = task.state()
+    repeating.skip(task, actor)
+    journal.record(session, actor, "task.updated", task, before)
     return task
 
 

@@ -133,7 +133,7 @@ def _seen_task(condition: str, more: str = "") -> str:
         SELECT workspace.id AS workspace_id, who.user_id, task.id AS thing_id, counter.seq{more}
         {WRITABLE}
              JOIN tasks AS task ON task.workspace_id = workspace.id
-        WHERE task.id = CAST(:id AS bigint) AND task.deleted_at IS NULL AND {condition}
+        WHERE task.id = CAST(:id AS bigint) AND task.deleted_at IS NULL AND task.recurrence IS NULL AND {condition}
     )"""
 
 
@@ -181,7 +181,9 @@ def _words_statement(names: tuple[str, ...]) -> DirectStatement:
 
 @cache
 def _read_statement() -> DirectStatement:
-    return DirectStatement(select(*rows.COLUMNS).where(Task.id == bindparam("id"), Task.deleted_at.is_(None)))
+    # What changes in a task that repeats may concern the next.
+    is_simple = Task.deleted_at.is_(None) & Task.recurrence.is_(None)
+    return DirectStatement(select(*rows.COLUMNS).where(Task.id == bindparam("id"), is_simple))
 
 
 @cache

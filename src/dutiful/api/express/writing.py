@@ -20,7 +20,12 @@ from dutiful.changes.cursor import encode_cursor
 from dutiful.database.direct import DirectPool, DirectStatement, Record
 from dutiful.database.types import encode_json
 
-ENTANGLED = frozenset({"section_id", "parent_id", "label_ids", "labels_add", "labels_remove", "assignee_id"})
+ENTANGLED = frozenset(
+    {
+        *("section_id", "parent_id", "label_ids", "labels_add", "labels_remove", "assignee_id"),
+        *("recurrence", "apply_to"),
+    }
+)
 """Fields that take a look at something else than the task itself."""
 
 _ATTEMPTS = 8

@@ -1,0 +1,285 @@
+"""Tasks that repeat. One of a series is open; when it is done, the next is made in the same transaction.
+
+The task keeps in `recurrence` what the next follows from (see `recurrence.series`), and once it is done the id of the next,
+so that it has but one, however often it is done again.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dutiful import clock, ordering, trash
+from dutiful.access import Actor
+from dutiful.changes import journal
+from dutiful.database.session import Writer
+from dutiful.database.types import JsonObject
+from dutiful.errors import Conflict, invalid
+from dutiful.models import Priority, Status, Task, When
+from dutiful.models.task import new_uid
+from dutiful.recurrence import Anchor, InvalidRule, Recurrence, next_due, occurrences, starting
+from dutiful.tasks import queries
+from dutiful.tasks.at_hand import AtHand
+from dutiful.tasks.place import Place
+from dutiful.tasks.schemas import Following, RecurrenceFields, RecurrencePatch, TaskPatch
+from dutiful.tasks.series import Kept
+
+_OF_THIS_ONE = ("title", "description", "priority", "start")
+"""What can be changed for one of a series alone, besides its due date."""
+
+
+# --- changing ---------------------------------------------------------------------------------------------------------
+
+
+def begin(task: Task, wanted: RecurrenceFields | RecurrencePatch, timezone: str) -> None:
+    """Makes `task` the first of a series, due when it is or else on the first day that fits. Raises Invalid."""
+    kept = Kept.of(task)
+    rrule = wanted.rrule or (kept.recurrence.rrule if kept else None)
+    if rrule is None:
+        raise invalid("/recurrence/rrule", "is needed: the task does not repeat yet")
+    anchor = wanted.anchor or (kept.recurrence.anchor if kept else Anchor.SCHEDULE)
+    today = clock.now().astimezone(ZoneInfo(timezone)).date()
+    try:
+        recurrence = Recurrence.of(rrule, anchor)
+        if task.due is None:
+            task.due = next(occurrences(recurrence, When(today)), None)
+        if task.due is None:
+            raise invalid("/recurrence/rrule", "has no day from today on")
+        recurrence = starting(recurrence, task.due)
+    except InvalidRule as error:
+        raise invalid("/recurrence/rrule", str(error)) from error
+    task.recurrence = Kept(recurrence, task.due, task.due.date).as_json()
+    task.series_id = uuid.uuid4()
+
+
+def change(task: Task, patch: TaskPatch, before: JsonObject, timezone: str) -> None:
+    """What `patch`, which was applied already, means for the series of `task`."""
+    kept = Kept.of(task)
+    if "recurrence" in patch.model_fields_set:
+        _change_rule(task, kept, patch.recurrence, timezone)
+    elif kept is not None:
+        _change_fields(task, kept, patch, before)
+    elif patch.apply_to is not None:
+        raise invalid("/apply_to", "is for tasks that repeat; leave it out")
+
+
+def _change_rule(task: Task, kept: Kept | None, wanted: RecurrencePatch | None, timezone: str) -> None:
+    if kept is not None and kept.next_id is not None:
+        raise invalid("/recurrence", f"belongs to the next of the series by now: change task {kept.next_id}")
+    if wanted is None:
+        task.recurrence = None
+    else:
+        begin(task, wanted, timezone)
+
+
+def _change_fields(task: Task, kept: Kept, patch: TaskPatch, before: JsonObject) -> None:
+    sent = patch.model_fields_set
+    usual = dict(kept.usual)
+    for name in sent.intersection(_OF_THIS_ONE):
+        if (patch.apply_to or _usually(name)) is Following.THIS:
+            usual.setdefault(name, before[name])
+        else:
+            usual.pop(name, None)
+    kept = replace(kept, usual=usual)
+    if "due" in sent:
+        if task.due is None:
+            raise invalid(
+                "/due", "is needed by a task that repeats; send “recurrence”: null as well to end its series"
+            )
+        if patch.apply_to is Following.FOLLOWING:
+            kept = _starting_again(kept, task.due)
+    task.recurrence = kept.as_json()
+
+
+def _starting_again(kept: Kept, due: When) -> Kept:
+    try:
+        recurrence = starting(kept.recurrence, due)
+    except InvalidRule as error:
+        raise invalid("/due/date", f"does not go with the recurrence. {error}") from error
+    return replace(kept, recurrence=recurrence, start=due, occurrence=due.date)
+
+
+def _usually(name: str) -> Following:
+    """Who moves a date means this one, who mends a title all that come."""
+    return Following.THIS if name == "start" else Following.FOLLOWING
+
+
+# --- going on ---------------------------------------------------------------------------------------------------------
+
+
+async def go_on(
+    session: Writer, actor: Actor, task: Task, before: JsonObject, at_hand: AtHand | None
+) -> None:
+    """Makes the next when `task` was done since it was in the state `before`; takes it back when `task` was opened
+    again, if nobody has touched it."""
+    kept = Kept.of(task)
+    if kept is None or task.status == before["status"]:
+        return
+    if task.status is Status.DONE and kept.next_id is None:
+        following = _next(kept, actor, completed_at=task.completed_at or clock.now())
+        if following is not None:
+            made = await _make_next(session, actor, task, kept, following, at_hand)
+            task.recurrence = replace(kept, next_id=made.id).as_json()
+    elif (
+        before["status"] == Status.DONE
+        and kept.next_id is not None
+        and await _discard_untouched(session, actor, kept.next_id)
+    ):
+        task.recurrence = replace(kept, next_id=None).as_json()
+
+
+def skip(task: Task, actor: Actor) -> None:
+    """Puts this one off to the next date of its series."""
+    kept = Kept.of(task)
+    if kept is None:
+        raise Conflict(
+            "The task does not repeat, so there is nothing to skip to. Move its date instead.",
+            code="no_series",
+        )
+    if task.status is not Status.OPEN or kept.next_id is not None:
+        raise Conflict("Only an open task can be skipped; this one is closed.", code="not_open")
+    following = _next(kept, actor, completed_at=clock.now())
+    if following is None:
+        raise Conflict(
+            "It is the last of its series. Complete, cancel or delete it instead.", code="last_of_series"
+        )
+    fields = _fields(task, kept, following)
+    for name in (*_OF_THIS_ONE, "due"):
+        setattr(task, name, fields[name])
+    task.recurrence = following.as_json()
+
+
+def _next(kept: Kept, actor: Actor, *, completed_at: dt.datetime) -> Kept | None:
+    """What the next task keeps; it is due on its occurrence."""
+    found = next_due(
+        kept.recurrence,
+        kept.start,
+        kept.occurrence,
+        completed_at=completed_at,
+        now=clock.now(),
+        timezone=actor.timezone,
+    )
+    return None if found is None else Kept(found.recurrence, kept.start, found.due.date)
+
+
+def _fields(task: Task, kept: Kept, following: Kept) -> dict[str, Any]:
+    """Of the next: its due date, and as it usually is what can be changed for one alone."""
+    usual = {name: _USUAL[name](value) for name, value in kept.usual.items()}
+    fields = {name: usual.get(name, getattr(task, name)) for name in _OF_THIS_ONE}
+    days = following.occurrence - kept.occurrence
+    fields["start"] = _moved(fields["start"], days)
+    fields["due"] = replace(kept.start, date=following.occurrence)
+    return fields
+
+
+async def _make_next(
+    session: Writer, actor: Actor, task: Task, kept: Kept, following: Kept, at_hand: AtHand | None
+) -> Task:
+    # What this transaction moved before must be there to be read.
+    await session.flush()
+    below = [one for one in await queries.descendants(session, task) if _goes_along(one)]
+    place = Place.of(task)
+    made = _copy(actor, task, place, **_fields(task, kept, following), series_id=task.series_id)
+    made.recurrence = following.as_json()
+    if at_hand is not None:
+        at_hand.forget_list(place)
+    await ordering.place(session, actor, made, queries.siblings(place), after=task.id)
+    session.add(made)
+    await session.flush()
+    journal.record(session, actor, "task.created", made, None)
+    days = following.occurrence - kept.occurrence
+    await _copy_below(session, actor, below, {task.id: made}, days)
+    return made
+
+
+async def _copy_below(
+    session: Writer,
+    actor: Actor,
+    below: Sequence[Task],
+    parents: Mapping[int, Task],
+    days: dt.timedelta,
+) -> None:
+    """The subtasks of those that `parents` are the copies of. A level at a time, since a copy needs the id of its parent."""
+    copies = {
+        one.id: _copy_subtask(actor, one, Place(parent.project_id, parent.section_id, parent.id), days)
+        for one in below
+        if (parent := parents.get(one.parent_id or 0)) is not None
+    }
+    if not copies:
+        return
+    session.add_all(copies.values())
+    await session.flush()
+    for copy in copies.values():
+        journal.record(session, actor, "task.created", copy, None)
+    await _copy_below(session, actor, below, copies, days)
+
+
+def _goes_along(subtask: Task) -> bool:
+    """Of those that repeat by themselves the last is enough."""
+    kept = Kept.of(subtask)
+    is_over = subtask.status is Status.CANCELLED or (kept is not None and kept.next_id is not None)
+    return subtask.deleted_at is None and not is_over
+
+
+def _copy_subtask(actor: Actor, task: Task, place: Place, days: dt.timedelta) -> Task:
+    if task.recurrence is not None:
+        # It has a rhythm of its own, and goes on with it.
+        own = {"series_id": uuid.uuid4(), "recurrence": task.recurrence, "start": task.start, "due": task.due}
+    else:
+        own = {"start": _moved(task.start, days), "due": _moved(task.due, days)}
+    return _copy(actor, task, place, position=task.position, **own)
+
+
+def _copy(actor: Actor, task: Task, place: Place, **fields: Any) -> Task:
+    """Open, with the fields of `task` that are not given."""
+    now = clock.now()
+    same = {
+        name: getattr(task, name) for name in ("title", "description", "priority", "label_ids", "assignee_id")
+    }
+    return Task(
+        **{
+            "workspace_id": task.workspace_id,
+            "project_id": place.project_id,
+            "section_id": place.section_id,
+            "parent_id": place.parent_id,
+            "status": Status.OPEN,
+            "uid": new_uid(),
+            "created_by": actor.user_id,
+            "created_at": now,
+            "updated_at": now,
+            **same,
+            **fields,
+        }
+    )
+
+
+async def _discard_untouched(session: Writer, actor: Actor, task_id: int) -> bool:
+    """Into the trash with what was made and never changed; False if it is gone, or somebody worked on it."""
+    await session.flush()
+    task = await session.get(Task, task_id)
+    if task is None or task.deleted_at is not None:
+        return False
+    group = [task, *await queries.descendants(session, task)]
+    if any(one.version > 1 for one in group):
+        return False
+    trash.discard(session, actor, group)
+    return True
+
+
+def _moved(when: When | None, days: dt.timedelta) -> When | None:
+    if when is None:
+        return None
+    try:
+        return replace(when, date=when.date + days)
+    except OverflowError:
+        # There is no later date to have.
+        return when
+
+
+def _when(value: JsonObject | None) -> When | None:
+    return None if value is None else When.from_json(value)
+
+
+_USUAL: Mapping[str, Any] = {"title": str, "description": str, "priority": Priority, "start": _when}
