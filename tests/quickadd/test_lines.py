@@ -133,6 +133,18 @@ Meeting at 5 | Meeting | 2026-11-25 17:00
 Meet at 5pm with Bob | Meet with Bob | 2026-11-25 17:00
 Dinner at half past 7 | Dinner | 2026-11-26 07:30
 Dinner tonight | Dinner | 2026-11-25 21:00
+Call Dr. Smith mon. 9am | Call Dr. Smith | 2026-11-30 09:00
+Tell Ann on monday. Then rest | Tell Ann. Then rest | 2026-11-30
+Meeting fri. dec. 4 at noon | Meeting | 2026-12-04 12:00
+Lunch tuesday 12:30 with Ann | Lunch with Ann | 2026-12-01 12:30
+Haircut in three weeks on saturday | Haircut in three weeks on saturday
+Gym mon wed fri | Gym mon wed fri
+Movie night friday | Movie night | 2026-11-27
+Team lunch tomorrow | Team lunch | 2026-11-26
+Quiz night tomorrow at 8pm | Quiz night | 2026-11-26 20:00
+Good morning tomorrow | Good morning | 2026-11-26
+Call at noon tomorrow | Call | 2026-11-26 12:00
+Call 20 minutes to 2pm tomorrow | Call | 2026-11-26 13:40
 Dinner tonight at 2 | Dinner tonight at 2
 next week on monday call mum | call mum | 2026-11-30
 Dinner tonight at 8 | Dinner | 2026-11-25 20:00
@@ -183,6 +195,12 @@ Walk the dog weekly | Walk the dog | 2026-11-25 | FREQ=WEEKLY
 Walk the dog weekly on friday | Walk the dog | 2026-11-27 | FREQ=WEEKLY;BYDAY=FR
 Walk the dog weekly on friday with Ann | Walk the dog with Ann | 2026-11-27 | FREQ=WEEKLY;BYDAY=FR
 Walk the dog every week on friday with Ann | Walk the dog with Ann | 2026-11-27 | FREQ=WEEKLY;BYDAY=FR
+team lunch every last thursday | team lunch | 2026-11-26 | FREQ=MONTHLY;BYDAY=-1TH
+Gym every mon wed fri | Gym | 2026-11-25 | FREQ=WEEKLY;BYDAY=MO,WE,FR
+Take vitamins every morning and evening | Take vitamins every morning and evening
+Pay tax 1st of every month | Pay tax | 2026-12-01 | FREQ=MONTHLY;BYMONTHDAY=1
+Rent due 1st and 15th of each month | Rent | 2026-12-01 | FREQ=MONTHLY;BYMONTHDAY=1,15
+Pay last friday of every month | Pay | 2026-11-27 | FREQ=MONTHLY;BYDAY=-1FR
 Walk the dog every fortnight | Walk the dog | 2026-11-25 | FREQ=WEEKLY;INTERVAL=2
 Walk the dog every month | Walk the dog | 2026-11-25 | FREQ=MONTHLY
 Walk the dog every month on the 5th | Walk the dog | 2026-12-05 | FREQ=MONTHLY;BYMONTHDAY=5

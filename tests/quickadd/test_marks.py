@@ -154,6 +154,11 @@ def test_quoted_words_are_no_date(text: str) -> None:
     assert read(text) == QuickTask(text)
 
 
+def test_a_quote_has_words_as_well() -> None:
+    """The end of the line, where a date alone is enough, is behind it."""
+    assert read('Call dec 1 "now"') == QuickTask('Call dec 1 "now"')
+
+
 def test_a_phrase_does_not_go_on_behind_a_quote() -> None:
     assert read('Call next "x" friday').due == FRIDAY
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -32,6 +32,7 @@ _CLOSED = re.compile(r"[.,;:!?)\]]{0,4}(?:\s|$)")
 
 ROLES = frozenset({*(role.name for role in Role), *_SHAPES, "ORDINAL", *_SIGNS.values()})
 """What patterns may name."""
+_GOES_ON = re.compile(r"\s+\w")
 
 NOTHING = "."
 """The letter of what has no role."""
@@ -122,12 +123,21 @@ def _scan(text: str, start: int, end: int, words: Vocabulary, found: list[Token]
             continue
         letter, values = words.number(piece) if match["number"] else words.word(piece)
         opens = not is_glued or text[first - 1] in "([@"
+        if piece == "." and is_glued and _may_be_short(found[-1]) and _GOES_ON.match(text, last):
+            found[-1] = replace(found[-1], end=last)
+            continue
         is_sign = match.lastgroup is None
         found.append(Token(first, last, letter, values, opens, _ends(text, last), is_sign))
 
 
 def _is_day(token: Token) -> bool:
     return token.values.get("NUMBER", 0) in range(1, 32)
+
+
+def _may_be_short(token: Token) -> bool:
+    """Whether a full stop may belong to it: `mon. 9am`."""
+    is_short = token.end - token.start <= 4
+    return is_short and ("WEEKDAY" in token.values or "MONTH" in token.values)
 
 
 def _ends(text: str, position: int) -> bool:

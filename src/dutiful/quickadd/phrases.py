@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from dutiful.quickadd.dates import DATES
@@ -46,7 +47,12 @@ def chosen(tokens: Sequence[Token], now: Now) -> tuple[Reading, list[Phrase]]:
     and the other stays in the title."""
     found = _joined(tokens, _atoms(tokens, now, Where.COMPANY))
     borders = {phrase.start for phrase in found}, {phrase.end for phrase in found}
-    possible = [phrase for phrase in found if not _is_blocked(phrase, tokens, *borders)]
+    clashing = _clashing(found)
+    possible = [
+        phrase
+        for phrase in found
+        if phrase.start not in clashing and not _is_blocked(phrase, tokens, *borders)
+    ]
     last = max((index for index, token in enumerate(tokens, 1) if not token.is_sign), default=0)
     taken = [phrase for phrase in possible if _is_accepted(phrase, tokens, last)]
     reading, used = _merged(taken)
@@ -135,11 +141,29 @@ def _join(left: Phrase, right: Phrase, tokens: Sequence[Token]) -> Phrase | None
         return None
     if right.reading.belongs_to_repeat and left.reading.repeat is None:
         return None
+    # A lunch tomorrow and a movie night on Friday are titles; tomorrow at lunch and Friday night are times.
+    if _is_too_little(left):
+        return None
     reading = left.reading.merged(right.reading)
     if reading is None:
         return None
-    where = max(left.where, right.where, Where.END)
+    is_day_and_time = reading.day is not None and reading.clock is not None
+    where = Where.ANYWHERE if is_day_and_time else max(left.where, right.where, Where.END)
     return Phrase(left.start, right.end, reading, where, left.is_introduced)
+
+
+def _is_too_little(phrase: Phrase) -> bool:
+    return phrase.where is Where.COMPANY and not phrase.is_introduced
+
+
+def _clashing(found: Sequence[Phrase]) -> set[int]:
+    """Where phrases start that stand side by side and contradict each other: `in two weeks on saturday`."""
+    pairs = (
+        (left, right)
+        for left, right in pairwise(found)
+        if left.end == right.start and not _is_too_little(left) and not _is_too_little(right)
+    )
+    return {phrase.start for pair in pairs for phrase in pair}
 
 
 def _is_blocked(

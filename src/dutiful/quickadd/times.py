@@ -92,6 +92,7 @@ TIMES = (
     Rule("(?<=AT) hour:NUM minute:NUM", _hour_and_minute, Where.ALONE),
     Rule("ARTICLE? (half:HALF|quarter:QUARTER) (past:PAST|TO) " + _HOUR, _past, Where.EDGE),
     Rule("count:NUM ANYUNIT? past:PAST " + _HOUR, _past, Where.EDGE),
+    Rule("count:NUM ANYUNIT? TO hour:NUM meridiem:MERIDIEM", _past, Where.EDGE),
     # Without company, `5 to 10` is something to count.
     Rule("count:NUM ANYUNIT? TO " + _HOUR, _past, Where.COMPANY),
     Rule("time:FIXED", _fixed, Where.COMPANY),
