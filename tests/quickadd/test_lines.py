@@ -200,6 +200,8 @@ Gym every mon wed fri | Gym | 2026-11-25 | FREQ=WEEKLY;BYDAY=MO,WE,FR
 Take vitamins every morning and evening | Take vitamins every morning and evening
 Pay tax 1st of every month | Pay tax | 2026-12-01 | FREQ=MONTHLY;BYMONTHDAY=1
 Rent due 1st and 15th of each month | Rent | 2026-12-01 | FREQ=MONTHLY;BYMONTHDAY=1,15
+Pay rent on the first of every month | Pay rent | 2026-12-01 | FREQ=MONTHLY;BYMONTHDAY=1
+Pay rent the 1st and the last day of every month | Pay rent | 2026-11-30 | FREQ=MONTHLY;BYMONTHDAY=-1,1
 Pay last friday of every month | Pay | 2026-11-27 | FREQ=MONTHLY;BYDAY=-1FR
 Walk the dog every fortnight | Walk the dog | 2026-11-25 | FREQ=WEEKLY;INTERVAL=2
 Walk the dog every month | Walk the dog | 2026-11-25 | FREQ=MONTHLY
@@ -293,6 +295,14 @@ Plan 2027 budget
 Monthly report
 Every breath you take
 Weekly review
+Second monday
+Buy sat nav
+Weekend plans
+Plan the weekend
+Watch the 5 o'clock news
+Room 1030
+Flight BA 1730
+Call noon
 Yearly March sale
 Monthly 1st class ticket
 Daily stand-up notes

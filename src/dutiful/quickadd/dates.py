@@ -253,7 +253,7 @@ DATES = (
         Where.EDGE,
     ),
     Rule("THE? day:ORDINAL", _day_of_month, Where.LAST),
-    Rule("ON THE day:ORDWORD", _day_of_month, Where.LAST),
+    Rule("(?<=ON) THE day:ORDWORD", _day_of_month, Where.LAST),
     Rule("weekday:WEEKDAY COMMA? THE? day:ORDINAL", _day_of_month, Where.EDGE),
     Rule("THE? day:DAY OF THE? (next:NEXT|THIS) unit:UNIT", _day_of_this_month, Where.EDGE),
     Rule("THE? nth:(ORDINAL|ORDWORD|LAST) weekday:WEEKDAY " + _OF_SOME_MONTH, _nth_weekday, Where.EDGE),

@@ -132,7 +132,7 @@ ENGLISH = Language(
         },
         Role.NOTAFTER: _same(
             None,
-            "the a an of about than before after since between from to until till through last past my our your"
+            "the a an of about than before after since between from to until till through last past my our your first second third fourth"
         ),
         Role.EVERY: _same(None, "every each ev"),
         Role.ADVERB: {

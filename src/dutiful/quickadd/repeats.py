@@ -163,6 +163,7 @@ _PERIOD = f"({_EVERY} (n:EACH)? unit:ANYUNIT|adverb:ADVERB)"
 _WEEKDAY_LIST = "ANYDAY (RANGE ANYDAY)? (SEPARATOR{0,2} ANYDAY (RANGE ANYDAY)?){0,6}"
 _MONTH_DAY = "THE? (ORDINAL|LAST UNIT)"
 _MONTH_DAYS = f"days:({_MONTH_DAY} (SEPARATOR{{1,2}} {_MONTH_DAY}){{0,6}})"
+_DAY_OF_MONTH = "THE? (NTH|LAST UNIT)"
 _NTHS = "nths:((NTH|LAST) (SEPARATOR{1,2} (NTH|LAST)){0,4})"
 _OF_MONTH = "(weekday:WEEKDAY|WORKDAY) ((OF|IN) (THE|EVERY)? (span:UNIT|month:MONTH))? (?!OF)"
 _AFTER_COMPLETION = "completion:AFTER FILLER{0,3} COMPLETION"
@@ -184,7 +185,11 @@ REPEATS = (
     Rule(f"{_EVERY} part:PART", _parts_of_days, Where.ANYWHERE),
     # Days of the month.
     Rule(f"{_EVERY} {_MONTH_DAYS} (OF (THE|EVERY)? month:UNIT)? (?!OF)", _month_days, Where.ANYWHERE),
-    Rule(f"{_MONTH_DAYS} OF EVERY month:UNIT", _month_days, Where.ANYWHERE),
+    Rule(
+        f"days:({_DAY_OF_MONTH} (SEPARATOR{{1,2}} {_DAY_OF_MONTH}){{0,6}}) OF EVERY month:UNIT",
+        _month_days,
+        Where.ANYWHERE,
+    ),
     Rule(f"{_PERIOD} ON {_MONTH_DAYS}", _month_days, Where.ANYWHERE),
     Rule(f"{_EVERY} {_NTHS} {_OF_MONTH}", _nth_weekdays, Where.ANYWHERE),
     Rule(f"THE? {_NTHS} (weekday:WEEKDAY|WORKDAY) OF EVERY span:UNIT", _nth_weekdays, Where.ANYWHERE),
