@@ -143,9 +143,16 @@ class Unavailable(DutifulError):
         self.retry_after = retry_after
 
 
-def invalid(pointer: str, detail: str, code: str = "invalid") -> Invalid:
+def invalid(
+    pointer: str,
+    detail: str,
+    code: str = "invalid",
+    place: Place | None = None,
+    suggestion: str | None = None,
+) -> Invalid:
     """An `Invalid` about one field."""
-    return Invalid("The request has a value that cannot be used.", Fault(pointer, detail, code))
+    fault = Fault(pointer, detail, code, place=place, suggestion=suggestion)
+    return Invalid("The request has a value that cannot be used.", fault)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    NaiveDatetime,
     PlainSerializer,
     StringConstraints,
     model_validator,
@@ -114,6 +115,12 @@ def require_date_time(value: Any) -> Any:
     return value
 
 
+def _near_enough(value: datetime) -> datetime:
+    if not Date.min.year < value.year < Date.max.year:
+        raise ValueError("is too far away")
+    return value
+
+
 def _as_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
@@ -171,6 +178,8 @@ LocalTime = Annotated[
     Field(json_schema_extra={"type": "string", "pattern": f"^{TIME_PATTERN}$", "examples": ["17:00"]}),
 ]
 LocalDate = Annotated[Date, BeforeValidator(_parse_date), Field(ge=Date(1, 1, 2), le=Date(9999, 12, 30))]
+FloatingMoment = Annotated[NaiveDatetime, BeforeValidator(require_date_time), AfterValidator(_near_enough)]
+"""A time on the wall, of a place that is known otherwise."""
 Moment = Annotated[AwareDatetime, BeforeValidator(require_date_time), AfterValidator(_as_utc)]
 
 

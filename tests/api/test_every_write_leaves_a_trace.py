@@ -66,6 +66,7 @@ EXAMPLES: dict[str, Example] = {}
 # POSTs for the sake of their bodies, and why. They write nothing.
 READS: dict[str, str] = {
     "POST /invitations/look": "a secret in the path or the query would be kept in logs",
+    "POST /recurrence/preview": "a rule is a part of a task, and asked as it will be sent",
 }
 
 
@@ -117,6 +118,11 @@ async def _(scene: Scene) -> Request:
 async def _(scene: Scene) -> Request:
     task = await scene.ana.make("/tasks", title="x", recurrence={"rrule": "FREQ=DAILY"})
     return f"/tasks/{task['id']}/skip", None
+
+
+@example("POST /tasks/quick")
+async def _(scene: Scene) -> Request:
+    return "/tasks/quick", {"text": "x tomorrow"}
 
 
 @example("POST /tasks/batch")

@@ -73,6 +73,15 @@ class Victim:
                 Call("POST", "/tasks/batch", [{"title": "x", field: value}], 422, f"/0/{field}")
                 for field, value in named.items()
             ],
+            "POST /tasks/quick": [
+                Call(
+                    "POST",
+                    "/tasks/quick",
+                    {"text": "x", "workspace_id": self.shared.id},
+                    422,
+                    "/workspace_id",
+                ),
+            ],
             "PATCH /tasks/{task_id}": [Call("PATCH", task, {"title": "mine"}), Call("PATCH", task, {})],
             "PUT /tasks/{task_id}": [Call("PUT", task, {"title": "mine"}), Call("PUT", task, {})],
             "POST /tasks/{task_id}/move": [Call("POST", f"{task}/move", {"project_id": self.project_id})],

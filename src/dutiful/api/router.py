@@ -13,6 +13,7 @@ from dutiful.api import (
     members,
     passwords,
     projects,
+    recurrence,
     sections,
     sessions,
     stream,
@@ -27,6 +28,7 @@ from dutiful.api import (
 def api_router() -> APIRouter:
     router = APIRouter(prefix="/api/v1")
     router.include_router(tasks.router)
+    router.include_router(recurrence.router)
     router.include_router(batch.router)
     router.include_router(imports.router)
     router.include_router(projects.router)

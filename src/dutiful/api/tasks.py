@@ -5,6 +5,7 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from dutiful.access import Actor, get
@@ -16,9 +17,19 @@ from dutiful.api.transaction import TransactionRoute
 from dutiful.database.session import Writer
 from dutiful.filtering import MOST_CHARACTERS as LONGEST_FILTER
 from dutiful.models import Priority, Status, Task
-from dutiful.tasks import creation, queries, rows, service
+from dutiful.tasks import creation, queries, quick, rows, service
 from dutiful.tasks.filters import Sort, TaskFilter
-from dutiful.tasks.schemas import MOST_IN_A_BATCH, TaskCreate, TaskMove, TaskOut, TaskPatch, TasksMade
+from dutiful.tasks.schemas import (
+    MOST_IN_A_BATCH,
+    QuickMade,
+    QuickPreview,
+    QuickText,
+    TaskCreate,
+    TaskMove,
+    TaskOut,
+    TaskPatch,
+    TasksMade,
+)
 from dutiful.tasks.search import MOST_CHARACTERS
 from dutiful.vocabulary import NO_NUL, IdParameter, Moment, Page, TimeZoneName, require_date_time
 
@@ -127,6 +138,24 @@ async def list_tasks(
 async def create_task(body: TaskCreate, db: Db, actor: CurrentActor, response: Response) -> Task:
     task = await creation.create(db, actor, body)
     return created(response, task, f"/api/v1/tasks/{task.id}")
+
+
+@router.post(
+    "/quick",
+    status_code=201,
+    response_model=QuickMade,
+    responses={200: {"model": QuickPreview, "description": "A preview; nothing was written."}},
+)
+async def quick_add(body: QuickText, db: Db, actor: CurrentActor, response: Response) -> Any:
+    """A task from one line: what it says of date, repetition, `#project`, `@labels`, `!priority` and `//description` is
+    taken out of the title, and told in `spans`. What stands in quotes is left alone."""
+    said = await quick.read(db, actor, body)
+    if body.preview:
+        told = QuickPreview.model_validate({"task": said, "spans": said.spans}, from_attributes=True)
+        return JSONResponse(told.model_dump(mode="json"))
+    task = await quick.create(db, actor, said, body.workspace_id)
+    response.headers["Location"] = f"/api/v1/tasks/{task.id}"
+    return {"task": task, "spans": said.spans}
 
 
 async def _remake_batch(session: Writer, actor: Actor, task_ids: Any, _: Request) -> bytes:

@@ -5,8 +5,9 @@ from pydantic import StringConstraints
 
 from dutiful.vocabulary import NO_NUL, NOT_BLANK, Color, EntityId, IfSent, Input, Output, Patch
 
+LONGEST_NAME = 100
 LabelName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), NO_NUL, NOT_BLANK
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME), NO_NUL, NOT_BLANK
 ]
 
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from dutiful.access import VIEWER, Actor, is_visible_to, workspaces_of
-from dutiful.database.session import Reader, fetch
+from dutiful.database.session import Reader, Writer, fetch
 from dutiful.filtering.quoting import quoted
 from dutiful.filtering.tree import FilterError, Kind, Named
 from dutiful.models import Label, Member, Project, User, Workspace
@@ -37,7 +37,7 @@ much alike as possible, and so long, 50 ms, in which nobody else is served."""
 Ids = Mapping[tuple[Kind, str], Sequence[int]]
 
 
-async def find(session: Reader, actor: Actor, wanted: Sequence[Named]) -> Ids:
+async def find(session: Reader | Writer, actor: Actor, wanted: Sequence[Named]) -> Ids:
     """All that have a name or an id, in whatever workspace. Raises FilterError for the first that nothing has. One
     statement, if anything is wanted."""
     if not wanted:
@@ -63,7 +63,7 @@ def _id(name: str) -> int | None:
     return int(name) if is_number and int(name) <= BIGGEST_ID else None
 
 
-async def _unknown(session: Reader, actor: Actor, named: Named) -> FilterError:
+async def _unknown(session: Reader | Writer, actor: Actor, named: Named) -> FilterError:
     rows = await fetch(session, _candidates(named.kind), {"viewer": actor.user_id})
     candidates = {name.casefold(): name for (name,) in rows}
     what = f"there is no {named.kind} “{named.name}”"

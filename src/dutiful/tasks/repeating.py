@@ -8,10 +8,11 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dutiful import clock, ordering, trash
+from dutiful import clock, ordering, quickadd, trash
 from dutiful.access import Actor
 from dutiful.changes import journal
 from dutiful.database.session import Writer
@@ -23,8 +24,8 @@ from dutiful.recurrence import Anchor, InvalidRule, Recurrence, next_due, occurr
 from dutiful.tasks import queries
 from dutiful.tasks.at_hand import AtHand
 from dutiful.tasks.place import Place
-from dutiful.tasks.schemas import Following, RecurrenceFields, RecurrencePatch, TaskPatch
-from dutiful.tasks.series import Kept
+from dutiful.tasks.schemas import Following, RecurrenceAsked, RecurrenceFields, RecurrencePatch, TaskPatch
+from dutiful.tasks.series import Kept, shown
 
 _OF_THIS_ONE = ("title", "description", "priority", "start")
 """What can be changed for one of a series alone, besides its due date."""
@@ -104,6 +105,28 @@ def _starting_again(kept: Kept, due: When) -> Kept:
 def _usually(name: str) -> Following:
     """Who moves a date means this one, who mends a title all that come."""
     return Following.THIS if name == "start" else Following.FOLLOWING
+
+
+def preview(asked: RecurrenceAsked, actor: Actor) -> JsonObject:
+    """The rule, its sentence, and its first dates. Raises Invalid."""
+    here = clock.now().astimezone(ZoneInfo(actor.timezone)).replace(tzinfo=None)
+    due = None if asked.due is None else asked.due.when()
+    try:
+        if asked.rrule is not None:
+            recurrence = Recurrence.of(asked.rrule, asked.anchor or Anchor.SCHEDULE)
+        else:
+            said = quickadd.parse_when(asked.text or "", here)
+            if said is None or said.recurrence is None:
+                raise invalid("/text", "is not understood as a repetition; write for example “every 2 weeks”")
+            recurrence = replace(said.recurrence, anchor=asked.anchor or said.recurrence.anchor)
+            due = due or said.due
+        if due is None:
+            due = next(occurrences(recurrence, When(here.date())), When(here.date()))
+        recurrence = starting(recurrence, due)
+    except InvalidRule as error:
+        raise invalid("/rrule" if asked.rrule is not None else "/text", str(error)) from error
+    dates = islice(occurrences(recurrence, due), asked.count)
+    return {**(shown(recurrence) or {}), "items": [when.as_json() for when in dates]}
 
 
 # --- going on ---------------------------------------------------------------------------------------------------------

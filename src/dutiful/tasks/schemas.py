@@ -1,30 +1,36 @@
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from dutiful.labels.schemas import LabelName
 from dutiful.models import Priority, Status
 from dutiful.recurrence import Anchor
 from dutiful.recurrence.parsing import LONGEST as LONGEST_RULE
-from dutiful.tasks.series import told
+from dutiful.tasks.series import shown, told
 from dutiful.vocabulary import (
     NO_NUL,
     NOT_BLANK,
     EntityId,
+    FloatingMoment,
     IfSent,
     Input,
     Output,
     Patch,
+    TimeZoneName,
     WhenFields,
     WhenOut,
     WhenPatch,
 )
 
+LONGEST_TITLE = 500
+LONGEST_QUICK_TEXT = 5_000
+MOST_PREVIEWED = 100
+
 Title = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), NO_NUL, NOT_BLANK
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TITLE), NO_NUL, NOT_BLANK
 ]
 Description = Annotated[str, StringConstraints(max_length=50_000), NO_NUL]
 Uid = Annotated[
@@ -161,6 +167,87 @@ class TaskOut(Output):
     updated_at: datetime
     completed_at: datetime | None
     deleted_at: datetime | None
+
+
+class QuickText(Input):
+    """A task in one line."""
+
+    text: Annotated[
+        str,
+        StringConstraints(strip_whitespace=False, min_length=1, max_length=LONGEST_QUICK_TEXT),
+        NO_NUL,
+        NOT_BLANK,
+    ] = Field(examples=["Pay rent every 1st at 9:00 #Home @bank !high //from the joint account"])
+    workspace_id: EntityId | None = Field(
+        default=None,
+        description="Where the task goes, and its project is looked for. By default your own, then all.",
+    )
+    timezone: TimeZoneName | None = Field(
+        default=None, description="The zone of the times of day that are named. Without it they float."
+    )
+    preview: bool = Field(default=False, description="Only tell what is understood; nothing is written.")
+    now: FloatingMoment | None = Field(
+        default=None, description="For a preview: the time on the wall from which “tomorrow” is counted."
+    )
+
+    @model_validator(mode="after")
+    def _now_is_for_previews(self) -> Self:
+        if self.now is not None and not self.preview:
+            raise ValueError("“now” is for previews only: what is written begins now")
+        return self
+
+
+class TextSpanOut(Output):
+    """Characters of the text, from `start` to before `end`, and what they were taken for."""
+
+    start: int
+    end: int
+    kind: Literal["project", "label", "priority", "description", "due", "recurrence"]
+    value: str = Field(examples=["2026-12-01T09:00"])
+
+
+class QuickTaskOut(Output):
+    """What a text says of a task."""
+
+    title: str
+    description: str
+    priority: Priority
+    project: str | None = Field(description="Its name; it need not exist.", examples=["Home"])
+    labels: list[str] = Field(examples=[["bank"]])
+    due: WhenOut | None
+    recurrence: Annotated[RecurrenceOut | None, BeforeValidator(shown)]
+
+
+class QuickPreview(Output):
+    task: QuickTaskOut
+    spans: list[TextSpanOut]
+
+
+class QuickMade(Output):
+    task: TaskOut
+    spans: list[TextSpanOut]
+
+
+class RecurrenceAsked(Input):
+    """A rule, or words for one; `due` is the first date, or where looking for it begins."""
+
+    rrule: RRule | None = None
+    text: Annotated[str, StringConstraints(max_length=LONGEST_RULE), NO_NUL] | None = Field(
+        default=None, examples=["every! 2 weeks"]
+    )
+    anchor: Anchor | None = Field(default=None, description="By default what the text says, or `schedule`.")
+    due: WhenFields | None = None
+    count: Annotated[int, Field(ge=1, le=MOST_PREVIEWED)] = 5
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.rrule is None) is (self.text is None):
+            raise ValueError("either “rrule” or “text” is needed")
+        return self
+
+
+class RecurrencePreview(RecurrenceOut):
+    items: list[WhenOut]
 
 
 MOST_IN_A_BATCH = 1000

@@ -49,7 +49,10 @@ class Kept:
 
 def told(kept: JsonObject | None) -> JsonObject | None:
     """What the API tells of the `recurrence` of a task."""
-    if kept is None:
+    return None if kept is None else shown(Recurrence(kept["rrule"], Anchor(kept["anchor"])))
+
+
+def shown(recurrence: Recurrence | None) -> JsonObject | None:
+    if recurrence is None:
         return None
-    recurrence = Recurrence(kept["rrule"], Anchor(kept["anchor"]))
-    return {"rrule": kept["rrule"], "anchor": kept["anchor"], "text": in_words(recurrence)}
+    return {"rrule": recurrence.rrule, "anchor": recurrence.anchor, "text": in_words(recurrence)}
