@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from dutiful.api import (
     account_events,
+    agenda,
     batch,
     changes,
     history,
@@ -28,6 +29,7 @@ from dutiful.api import (
 def api_router() -> APIRouter:
     router = APIRouter(prefix="/api/v1")
     router.include_router(tasks.router)
+    router.include_router(agenda.router)
     router.include_router(recurrence.router)
     router.include_router(batch.router)
     router.include_router(imports.router)

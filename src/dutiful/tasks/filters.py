@@ -125,12 +125,12 @@ def conditions(parameters: Container[str]) -> Iterator[ColumnElement[bool]]:
 
 def is_due_before(moment: str, day: str) -> ColumnElement[bool]:
     """By the names of two parameters, of which the second is `last_day_before` the first."""
-    return (_due_instant() < bindparam(moment)) & (Task.due_date <= bindparam(day))
+    return (due_instant() < bindparam(moment)) & (Task.due_date <= bindparam(day))
 
 
 def is_due_from(moment: str, day: str) -> ColumnElement[bool]:
     """By the names of two parameters, of which the second is `first_day_from` the first."""
-    return (_due_instant() >= bindparam(moment)) & (Task.due_date >= bindparam(day))
+    return (due_instant() >= bindparam(moment)) & (Task.due_date >= bindparam(day))
 
 
 def _labelled(*, by_id: bool) -> ColumnElement[bool]:
@@ -152,12 +152,12 @@ def _key(sort: Sort) -> ColumnElement[Any]:
     if sort in _BY_DUE:
         # Tasks without a date come last, whichever the direction.
         never = literal(BEFORE_ALL if sort.startswith("-") else AFTER_ALL, AwareDateTime())
-        return func.coalesce(_due_instant(), never, type_=AwareDateTime())
+        return func.coalesce(due_instant(), never, type_=AwareDateTime())
     column: ColumnElement[Any] = Task.__table__.c[sort.removeprefix("-")]
     return column
 
 
-def _due_instant() -> ColumnElement[dt.datetime]:
+def due_instant() -> ColumnElement[dt.datetime]:
     """When a task is due, for somebody in `timezone`: all-day ends with its day, floating means the time there.
 
     A floating time that the clock there shows twice means the second (PostgreSQL's rule).
