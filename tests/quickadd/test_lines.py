@@ -145,6 +145,9 @@ Quiz night tomorrow at 8pm | Quiz night | 2026-11-26 20:00
 Good morning tomorrow | Good morning | 2026-11-26
 Call at noon tomorrow | Call | 2026-11-26 12:00
 Call 20 minutes to 2pm tomorrow | Call | 2026-11-26 13:40
+half past 8 call mum | call mum | 2026-11-26 08:30
+Call mum seven ten pm | Call mum | 2026-11-25 19:10
+Call mum tomorrow morning at 13:00 | Call mum | 2026-11-26 13:00
 Dinner tonight at 2 | Dinner tonight at 2
 next week on monday call mum | call mum | 2026-11-30
 Dinner tonight at 8 | Dinner | 2026-11-25 20:00
@@ -296,6 +299,7 @@ Monthly report
 Every breath you take
 Weekly review
 Second monday
+Once a week is enough
 Buy sat nav
 Weekend plans
 Plan the weekend
