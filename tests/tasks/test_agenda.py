@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from tests.support.people import Person
 from tests.support.problems import pointers
+from tests.support.statements import count_statements
 
 from dutiful import clock
+from dutiful.database.session import Database
 
 NOW = datetime(2026, 3, 28, 12, tzinfo=UTC)
 
@@ -89,3 +91,15 @@ async def test_it_is_of_what_one_may_see(ana: Person, bob: Person) -> None:
 @pytest.mark.parametrize("params", [{"days": 0}, {"days": 32}, {"limit": 201}, {"timezone": "Mars/Base"}])
 async def test_what_makes_no_sense_is_refused(ana: Person, params: dict[str, Any]) -> None:
     assert pointers(await ana.get("/agenda", params=params)) == [f"/{next(iter(params))}"]
+
+
+async def test_it_takes_the_same_statements_whatever_it_tells(ana: Person, database: Database) -> None:
+    # Notes that the token was used.
+    await agenda(ana)
+    counts = []
+    for day in ("27", "28", "29"):
+        with count_statements(database) as statements:
+            await agenda(ana)
+        counts.append(len(statements))
+        await make(ana, day, f"2026-03-{day}")
+    assert counts == [2, 2, 2], "the token, and the agenda"
