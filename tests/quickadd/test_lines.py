@@ -148,6 +148,7 @@ Call 20 minutes to 2pm tomorrow | Call | 2026-11-26 13:40
 half past 8 call mum | call mum | 2026-11-26 08:30
 Call mum seven ten pm | Call mum | 2026-11-25 19:10
 Call mum tomorrow morning at 13:00 | Call mum | 2026-11-26 13:00
+dec 1 - bring cake | bring cake | 2026-12-01
 Dinner tonight at 2 | Dinner tonight at 2
 next week on monday call mum | call mum | 2026-11-30
 Dinner tonight at 8 | Dinner | 2026-11-25 20:00
@@ -205,6 +206,7 @@ Pay tax 1st of every month | Pay tax | 2026-12-01 | FREQ=MONTHLY;BYMONTHDAY=1
 Rent due 1st and 15th of each month | Rent | 2026-12-01 | FREQ=MONTHLY;BYMONTHDAY=1,15
 Pay rent on the first of every month | Pay rent | 2026-12-01 | FREQ=MONTHLY;BYMONTHDAY=1
 Pay rent the 1st and the last day of every month | Pay rent | 2026-11-30 | FREQ=MONTHLY;BYMONTHDAY=-1,1
+Walk the dog every day 10 times until dec 24 | Walk the dog every day 10 times until dec 24
 Pay last friday of every month | Pay | 2026-11-27 | FREQ=MONTHLY;BYDAY=-1FR
 Walk the dog every fortnight | Walk the dog | 2026-11-25 | FREQ=WEEKLY;INTERVAL=2
 Walk the dog every month | Walk the dog | 2026-11-25 | FREQ=MONTHLY
