@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from sqlalchemy import make_url
 from tests.cli.programs import execute, fresh_database
 
+from dutiful.cli import db
 from dutiful.cli.main import main
+from dutiful.cli.output import note
 from dutiful.database import migrate
 from dutiful.database.embedded import EmbeddedPostgres
 
@@ -99,6 +102,37 @@ def test_a_database_of_another_program_is_one_line_and_left_alone(database: str,
     assert line.count("\n") == 1
     assert dutiful("db", "current") == 0
     assert capsys.readouterr().out == "base\n"
+
+
+def test_a_database_that_ends_in_the_middle_is_one_line_and_the_next_run_goes_on(
+    database: str, postgres: EmbeddedPostgres, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = (
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        f"WHERE datname = '{make_url(database).database}'"
+    )
+
+    def end_the_second(line: str) -> None:
+        note(line)
+        if "0002" in line:
+            # On a loop of its own. The command's stands still meanwhile.
+            thread = Thread(target=execute, args=(postgres.url, ending))
+            thread.start()
+            thread.join()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(db, "note", end_the_second)
+        assert dutiful("db", "upgrade") == 1
+    first, second, line = capsys.readouterr().err.splitlines()
+    assert (first[:22], second[:22]) == ("Applied migration 0001", "Applied migration 0002")
+    assert line.startswith("The database at ")
+    assert line.endswith(
+        " hung up. What was not finished is undone; run this again when the database is back."
+    )
+    assert dutiful("db", "current") == 0
+    assert capsys.readouterr().out == "0001\n"
+    assert dutiful("db", "upgrade") == 0
+    assert dutiful("db", "check") == 0
 
 
 @pytest.mark.parametrize(

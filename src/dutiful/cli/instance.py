@@ -14,13 +14,15 @@ from dutiful.cli.client import CliError
 from dutiful.cli.output import note
 from dutiful.database import embedded, migrate
 from dutiful.database.engine import create_engine
-from dutiful.database.failures import describe_failure, sqlstate
+from dutiful.database.failures import describe_failure, is_disconnect, sqlstate
 from dutiful.database.session import Database
 from dutiful.datafolder import DataFolder
 from dutiful.errors import Unavailable
 from dutiful.settings import Settings, load_settings
 
 T = TypeVar("T")
+
+_AGAIN = "What was not finished is undone; run this again when the database is back."
 
 
 def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
@@ -86,11 +88,11 @@ def _explain(error: BaseException, url: URL) -> str | None:
     if isinstance(error, DBAPIError):
         return _explain_refusal(error, url, where)
     if isinstance(error, TimeoutError):
-        return f"{where} does not answer."
+        return f"{where} does not answer. Is it running?"
     if isinstance(error, socket.gaierror):
         return f"{where} cannot be reached: no host has this name."
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return f"{where} cannot be reached: {_first_line(reason)}."
+    return f"{where} cannot be reached: {_first_line(reason)}. Is it running?"
 
 
 def _explain_refusal(error: DBAPIError, url: URL, where: str) -> str | None:
@@ -107,6 +109,11 @@ def _explain_refusal(error: DBAPIError, url: URL, where: str) -> str | None:
         return f"{where} does not let {url.username} work in {url.database}: {reason}."
     if state == "42P07":
         return f"{where} has tables of another program in {url.database}: {reason}. Give Dutiful a database of its own."
+    if state.startswith("57P"):
+        return f"{where}: {reason}. {_AGAIN}"
+    if is_disconnect(error):
+        # What the driver says then is about itself.
+        return f"{where} hung up. {_AGAIN}"
     told = describe_failure(error)
     if told is None:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 import orjson
 from sqlalchemy import URL, ExceptionContext, event
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi, PGDialect_asyncpg
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
@@ -113,6 +113,14 @@ def _tell_of_pooler() -> None:
 
 class Pooled(Exception):
     """A pooler answered."""
+
+
+@event.listens_for(PGDialect_asyncpg, "handle_error")
+def _leave_dying_connection(context: ExceptionContext) -> None:
+    """Of every engine there is. A server that ends says so, to a connection at rest too, and hangs up. Asked between the two,
+    the driver says only that it is at odds with itself; and SQLAlchemy looks no further while a connection is opened."""
+    if isinstance(context.original_exception, AsyncAdapt_asyncpg_dbapi.InternalClientError):
+        context.is_disconnect = True
 
 
 def _leave_demoted_server(context: ExceptionContext) -> None:

@@ -1,5 +1,6 @@
 """A connection to the one of several hosts that takes writes, whatever has become of the others."""
 
+from contextlib import suppress
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -13,9 +14,19 @@ Place = tuple[str | None, int | None]
 _took_writes: dict[tuple[Place, ...], Place] = {}
 
 
+class Connection(asyncpg.Connection):  # type: ignore[misc]
+    __slots__ = ()
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's own
+        """To part from a server that is gone already is no failure. asyncpg has let go of the socket by then."""
+        with suppress(OSError):
+            await super().close(timeout=timeout)
+
+
 async def connect(*arguments: Any, **parameters: Any) -> asyncpg.Connection:
     """As asyncpg, which lets the hosts share one time limit: one that was switched off, to which every packet is lost,
     uses it up, and the others are never asked. And an OSError if none of them takes writes, as if none were there."""
+    parameters["connection_class"] = Connection
     if "target_session_attrs" not in parameters:
         return await asyncpg.connect(*arguments, **parameters)
     places = _places(parameters)
