@@ -34,8 +34,9 @@ from dutiful.recurrence import Anchor, Recurrence, Rule, in_words
         ("FREQ=MONTHLY;BYMONTHDAY=-2", "every second to last day of the month"),
         ("FREQ=MONTHLY;BYMONTHDAY=-1,15", "every month on the 15th and last day"),
         ("FREQ=MONTHLY;INTERVAL=2;BYMONTHDAY=30", "every 2 months on the 30th (the last day of shorter months)"),
-        ("FREQ=MONTHLY;BYDAY=-1FR", "every last Friday"),
-        ("FREQ=MONTHLY;BYDAY=1MO,3MO", "every first Monday and third Monday"),
+        ("FREQ=MONTHLY;BYDAY=-1FR", "every last Friday of the month"),
+        ("FREQ=MONTHLY;BYDAY=2TU", "every second Tuesday of the month"),
+        ("FREQ=MONTHLY;BYDAY=1MO,3MO", "every first Monday and third Monday of the month"),
         ("FREQ=MONTHLY;INTERVAL=3;BYDAY=2TU", "every 3 months on the second Tuesday"),
         ("FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13", "every month on Friday if it is the 13th"),
         ("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", "every last weekday of the month"),
@@ -70,7 +71,7 @@ def test_a_schedule_in_words(rrule: str, words: str) -> None:
         ("FREQ=DAILY;INTERVAL=3", "3 days after it is done"),
         ("FREQ=MONTHLY;INTERVAL=2;COUNT=5", "2 months after it is done, 5 times"),
         ("FREQ=DAILY;INTERVAL=3;BYMONTH=6,7", "3 days after it is done in June and July"),
-        ("FREQ=MONTHLY;BYDAY=-1FR", "every last Friday, counted from when it is done"),
+        ("FREQ=MONTHLY;BYDAY=-1FR", "every last Friday of the month, counted from when it is done"),
     ],
 )
 def test_what_follows_a_completion_in_words(rrule: str, words: str) -> None:

@@ -72,6 +72,9 @@ def _short(rule: Rule) -> str | None:
         return _in_a_year(rule)
     if rule.by_weekday:
         noun = _weekdays(rule.by_weekday)
+        if any(day.nth for day in rule.by_weekday) and not rule.by_month:
+            # Alone, "every second Tuesday" is every other one.
+            noun += " of the month"
     elif len(rule.by_month_day) == 1 and rule.by_month_day[0] < 0:
         noun = f"{_from_the_end(rule.by_month_day[0])} day of the month"
     elif rule.by_month_day[0] > 0:
