@@ -56,6 +56,8 @@ def make(task_id: int = 1, title: str = "Buy milk", **fields: Any) -> Task:
         "label_ids": [],
         "start": None,
         "due": None,
+        "recurrence": None,
+        "series_id": None,
         "created_at": moment,
         "updated_at": moment,
         "completed_at": None,

@@ -29,6 +29,12 @@ class When(TypedDict):
     timezone: str | None
 
 
+class Recurrence(TypedDict):
+    rrule: str
+    anchor: Literal["schedule", "completion"]
+    text: str
+
+
 class Task(TypedDict):
     """What the commands use of a task; the server sends more."""
 
@@ -42,6 +48,8 @@ class Task(TypedDict):
     label_ids: list[int]
     start: When | None
     due: When | None
+    recurrence: Recurrence | None
+    series_id: str | None
     created_at: str
     updated_at: str
     completed_at: str | None

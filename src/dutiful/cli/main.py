@@ -15,10 +15,12 @@ from dutiful.cli.loading import quick_imports
 COMMANDS = {
     "serve": ("dutiful.cli.serve", "Run the server."),
     "add": ("dutiful.cli.tasks", "Add a task."),
+    "quick": ("dutiful.cli.quick", "Add a task by one line, as you would say it."),
     "list": ("dutiful.cli.tasks", "List tasks."),
     "show": ("dutiful.cli.tasks", "Show everything about one task."),
     "edit": ("dutiful.cli.tasks", "Change a task."),
     "done": ("dutiful.cli.tasks", "Complete tasks."),
+    "skip": ("dutiful.cli.tasks", "Put a task that repeats off to its next date."),
     "reopen": ("dutiful.cli.tasks", "Make done or cancelled tasks open again."),
     "delete": ("dutiful.cli.tasks", "Move tasks to the trash."),
     "undo": ("dutiful.cli.undoing", "Take back what was done last, or list it."),

@@ -30,6 +30,7 @@ PRIORITY_STYLES: Mapping[Priority, str] = {
     "urgent": "1;31",
 }
 STATUS_MARKS: Mapping[Status, str] = {"open": " ", "done": "✓", "cancelled": "✗"}
+REPEATS = "↻"
 GAP = "  "
 
 
@@ -142,7 +143,7 @@ def in_outline(tasks: Sequence[Task]) -> Iterator[tuple[Task, int]]:
 def _task_row(task: Task, depth: int, names: Names) -> list[Cell]:
     cells = [
         Cell(str(task["id"]), DIM),
-        Cell(STATUS_MARKS[task["status"]].strip()),
+        Cell(STATUS_MARKS[task["status"]].strip() or (REPEATS if task["recurrence"] else "")),
         Cell("  " * depth + one_line(task["title"])),
         Cell(when_text(task["due"], short=True), RED if is_overdue(task) else PLAIN),
         _priority(task),
@@ -163,6 +164,8 @@ def task_line(task: Task, project: str = "") -> str:
         parts.append(one_line(project))
     if task["due"]:
         parts.append(f"due {when_text(task['due'])}")
+    if task["recurrence"]:
+        parts.append(task["recurrence"]["text"])
     if task["priority"] != "none":
         parts.append(task["priority"])
     return " · ".join(parts)
@@ -183,7 +186,8 @@ def task_sheet(task: Task, subtasks: Sequence[Task], names: Names, look: Look) -
 
 def _facts(task: Task, names: Names) -> Iterator[tuple[str, Cell]]:
     yield "status", Cell("in the trash" if task["deleted_at"] else task["status"])
-    yield "due", Cell(_due_in_full(task["due"]), RED if is_overdue(task) else PLAIN)
+    yield "due", Cell(due_in_full(task["due"]), RED if is_overdue(task) else PLAIN)
+    yield "repeats", Cell(task["recurrence"]["text"] if task["recurrence"] else "")
     yield "start", Cell(when_text(task["start"]))
     yield "priority", _priority(task)
     yield "project", Cell(f"{one_line(names.project(task))} ({task['project_id']})")
@@ -250,7 +254,7 @@ def when_text(when: When | None, *, short: bool = False) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _due_in_full(due: When | None) -> str:
+def due_in_full(due: When | None) -> str:
     if due is None:
         return ""
     days = (dt.date.fromisoformat(due["date"]) - _today()).days
@@ -258,13 +262,15 @@ def _due_in_full(due: When | None) -> str:
     return f"{when_text(due)} ({distance or (f'in {days} days' if days > 0 else f'{-days} days ago')})"
 
 
-def pointed_out(text: str, position: int, length: int) -> list[str]:
-    """The text in one line, and a line that marks these characters."""
-    shown = [
-        one_line(part, keep_spaces=True) for part in (text[:position], text[position : position + length])
-    ]
-    mark = " " * _width(shown[0]) + "^" * max(1, _width(shown[1]))
-    return [f"  {one_line(text, keep_spaces=True)}", f"  {mark}"]
+def marked(text: str, places: Sequence[tuple[int, int]]) -> list[str]:
+    """The text in one line, and a line that marks these characters, each from one to before another."""
+    marks, at = "", 0
+    for start, end in sorted(places):
+        between, within = text[at:start], text[max(at, start) : end]
+        marks += " " * _width(one_line(between, keep_spaces=True))
+        marks += "^" * max(1, _width(one_line(within, keep_spaces=True)))
+        at = max(at, end)
+    return [f"  {one_line(text, keep_spaces=True)}", *([f"  {marks}"] if marks else [])]
 
 
 def instant_text(instant: str | None) -> str:

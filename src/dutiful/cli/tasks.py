@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from dutiful import clock
-from dutiful.cli import output
+from dutiful.cli import output, repetition
 from dutiful.cli.client import Client, CliError, Named, Priority, Refused, Status, Task, connect
 from dutiful.cli.output import Names, look_of, note, print_json, print_lines
 from dutiful.plain import one_line
@@ -44,6 +44,14 @@ ZoneOption = Annotated[
     str | None,
     typer.Option(metavar="ZONE", help="Whose clock the time is read on, such as Europe/Berlin."),
 ]
+RepeatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--repeat",
+        metavar="WORDS|RRULE",
+        help="Such as 'every friday', 'every! 2 weeks', FREQ=MONTHLY;BYMONTHDAY=31; none ends it.",
+    ),
+]
 DescriptionOption = Annotated[
     str | None,
     typer.Option("--description", "-d", metavar="TEXT", help="In Markdown; - reads it from stdin."),
@@ -63,6 +71,7 @@ def register(app: typer.Typer) -> None:
     app.command()(show)
     app.command()(edit)
     app.command()(done)
+    app.command()(skip)
     app.command()(reopen)
     app.command()(delete)
     app.command()(projects)
@@ -79,6 +88,7 @@ def add(
     priority: PriorityOption = None,
     due: DueOption = None,
     timezone: ZoneOption = None,
+    repeat: RepeatOption = None,
     description: DescriptionOption = None,
     parent: Annotated[
         int | None, typer.Option(metavar="ID", min=1, help="Make it a subtask of this.")
@@ -93,6 +103,8 @@ def add(
         place = None if project is None else _named(client, "project", project)
         if place is not None:
             body["project_id"] = place["id"]
+        if repeat is not None:
+            body |= repetition.fields(client, repeat, body.get("due"))
         _say("Added", client.write("POST", "tasks", body), place, as_json=as_json)
 
 
@@ -145,7 +157,7 @@ def list_tasks(
         try:
             tasks: list[Task] = list(client.pages("tasks", filters, limit=limit))
         except Refused as error:
-            raise _pointed_out(error, expression or "") from None
+            raise pointed_out(error, expression or "") from None
         if as_json:
             print_json(tasks)
         elif tasks:
@@ -178,12 +190,21 @@ def edit(
     timezone: ZoneOption = None,
     all_day: Annotated[bool, typer.Option("--all-day", help="Drop the time of the due date.")] = False,
     no_due: Annotated[bool, typer.Option("--no-due", help="Drop the due date.")] = False,
+    repeat: RepeatOption = None,
+    apply_to: Annotated[
+        Literal["this", "following"] | None,
+        typer.Option(
+            "--apply-to",
+            help="Of a task that repeats: change this one alone, or all that follow too. "
+            "By default dates for this one, the rest for all.",
+        ),
+    ] = None,
     description: DescriptionOption = None,
     server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change a task. What is not given stays: a new date alone keeps the time."""
-    if no_due and (due or timezone or all_day):
+    if no_due and (due or timezone or all_day or (repeat and repeat != "none")):
         raise typer.BadParameter("--no-due takes the date away; give it alone.")
     changes = _given(
         title=title,
@@ -196,18 +217,28 @@ def edit(
     )
     if no_due:
         changes["due"] = None
-    if not changes and project is None:
+    if not changes and project is None and repeat is None:
         raise typer.BadParameter("nothing to change; see: dutiful edit --help")
+    changes |= _given(apply_to=apply_to)
     with connect(server) as client:
         place = None if project is None else _named(client, "project", project)
         if place is not None:
             changes["project_id"] = place["id"]
+        if repeat is not None:
+            current = client.get(f"tasks/{task_id}")["due"]
+            changes |= repetition.fields(client, repeat, changes.get("due"), current)
         _say("Changed", client.write("PATCH", f"tasks/{task_id}", changes), place, as_json=as_json)
 
 
 def done(task_ids: TaskIds, server: ServerOption = None, as_json: JsonOption = False) -> None:
     """Complete tasks: all of them, or none when one cannot be."""
     _set_status(task_ids, "done", "Done:", server, as_json=as_json)
+
+
+def skip(task_id: TaskId, server: ServerOption = None, as_json: JsonOption = False) -> None:
+    """Put a task that repeats off to the next date of its series."""
+    with connect(server) as client:
+        _say("Put off:", client.write("POST", f"tasks/{task_id}/skip"), None, as_json=as_json)
 
 
 def reopen(task_ids: TaskIds, server: ServerOption = None, as_json: JsonOption = False) -> None:
@@ -254,10 +285,13 @@ def _set_status(
             tasks = [client.write("PATCH", f"tasks/{ids[0]}", change)]
         else:
             tasks = _all_or_none(client, ids, {"op": "update", "data": change})
-    if as_json:
-        print_json(tasks)
-    else:
-        print_lines([f"{word} {output.task_line(task)}" for task in tasks])
+        if as_json:
+            print_json(tasks)
+            return
+        for task, following in repetition.following(client, tasks):
+            print_lines([f"{word} {output.task_line(task)}"])
+            if following is not None:
+                print_lines([f"Next: {output.task_line(following)}"])
 
 
 def _all_or_none(client: Client, ids: Sequence[int], operation: Mapping[str, Any]) -> list[Any]:
@@ -282,12 +316,13 @@ def _by_id(error: Refused, ids: Sequence[int]) -> str:
     )
 
 
-def _pointed_out(error: Refused, expression: str) -> CliError:
+def pointed_out(error: Refused, expression: str) -> CliError:
     fault = next((fault for fault in error.faults if fault.position is not None), None)
     if fault is None:
         return error
+    position = fault.position or 0
     return CliError(
-        "\n".join([str(error), *output.pointed_out(expression, fault.position or 0, fault.length)])
+        "\n".join([str(error), *output.marked(expression, [(position, position + fault.length)])])
     )
 
 
