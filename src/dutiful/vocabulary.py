@@ -13,7 +13,6 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
-    NaiveDatetime,
     PlainSerializer,
     StringConstraints,
     model_validator,
@@ -178,8 +177,8 @@ LocalTime = Annotated[
     Field(json_schema_extra={"type": "string", "pattern": f"^{TIME_PATTERN}$", "examples": ["17:00"]}),
 ]
 LocalDate = Annotated[Date, BeforeValidator(_parse_date), Field(ge=Date(1, 1, 2), le=Date(9999, 12, 30))]
-FloatingMoment = Annotated[NaiveDatetime, BeforeValidator(require_date_time), AfterValidator(_near_enough)]
-"""A time on the wall, of a place that is known otherwise."""
+WallMoment = Annotated[datetime, BeforeValidator(require_date_time), AfterValidator(_near_enough)]
+"""A moment; without a zone a time on the wall, of a place that is known otherwise."""
 Moment = Annotated[AwareDatetime, BeforeValidator(require_date_time), AfterValidator(_as_utc)]
 
 

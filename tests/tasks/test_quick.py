@@ -69,6 +69,12 @@ async def test_quotes_keep_words_out_of_the_dates(ana: Person) -> None:
     assert told["task"]["due"]["date"] == "2026-11-26"
 
 
+async def test_a_moment_is_a_time_on_the_wall_of_the_person(ana: Person) -> None:
+    await ana.patch("/users/me", {"timezone": "Pacific/Auckland"})
+    told = await preview(ana, "x tomorrow", now="2026-11-25T12:00:00Z")
+    assert told["task"]["due"]["date"] == "2026-11-27"
+
+
 async def test_a_project_that_is_not_there_is_named_where_it_stands(ana: Person) -> None:
     await ana.make("/projects", name="House")
     refused = await ana.post("/tasks/quick", {"text": "x #hose"})
@@ -100,7 +106,8 @@ async def test_the_project_of_another_workspace_is_found_and_that_of_strangers_i
         ({"text": "x" * 501}, "/text"),
         ({"text": "x @" + "y" * 101}, "/text"),
         ({"text": "x", "now": NOW}, ""),
-        ({"text": "x", "preview": True, "now": f"{NOW}Z"}, "/now"),
+        ({"text": "x", "preview": True, "now": "tomorrow"}, "/now"),
+        ({"text": "x", "preview": True, "now": "9999-12-31T10:00:00"}, "/now"),
         ({"text": "x", "timezone": "Mars/Base"}, "/timezone"),
         ({"text": "x", "workspace_id": 2**40}, "/workspace_id"),
     ],

@@ -20,7 +20,9 @@ from dutiful.vocabulary import WhenFields
 async def read(session: Writer, actor: Actor, body: QuickText) -> QuickTask:
     """What the text says, by the clock and the calendar of the person."""
     week_start = await session.scalar(select(User.week_start).where(User.id == actor.user_id)) or 1
-    now = body.now or clock.now().astimezone(ZoneInfo(body.timezone or actor.timezone)).replace(tzinfo=None)
+    now = body.now or clock.now()
+    if now.tzinfo is not None:
+        now = now.astimezone(ZoneInfo(body.timezone or actor.timezone)).replace(tzinfo=None)
     return quickadd.parse(body.text, now, body.timezone, week_start=week_start - 1)
 
 

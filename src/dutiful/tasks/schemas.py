@@ -14,12 +14,12 @@ from dutiful.vocabulary import (
     NO_NUL,
     NOT_BLANK,
     EntityId,
-    FloatingMoment,
     IfSent,
     Input,
     Output,
     Patch,
     TimeZoneName,
+    WallMoment,
     WhenFields,
     WhenOut,
     WhenPatch,
@@ -186,7 +186,7 @@ class QuickText(Input):
         default=None, description="The zone of the times of day that are named. Without it they float."
     )
     preview: bool = Field(default=False, description="Only tell what is understood; nothing is written.")
-    now: FloatingMoment | None = Field(
+    now: WallMoment | None = Field(
         default=None, description="For a preview: the time on the wall from which “tomorrow” is counted."
     )
 
