@@ -168,7 +168,8 @@ async def _exhaust_log(ground: Ground) -> None:
                 "SELECT pg_logical_emit_message(false, 'ballast', repeat('x', 1000000)) FROM generate_series(1, 16)"
             )
         is_closed: bool = connection.is_closed()
-        await connection.close()
+        # There may be nobody left to say farewell to.
+        connection.terminate()
         return is_closed
 
     await ground.until(is_broken)
