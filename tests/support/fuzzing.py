@@ -23,6 +23,9 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         headers[KEY] = str(uuid.uuid4())
     # JSON Schema takes 6.0 for an integer. We do not, on purpose, and no schema can say so.
     case.body = _with_plain_integers(case.body)
+    # There `null` is described and means no body; in a chain of calls it is taken for a fault all the same.
+    if case.path.endswith("/undo") and case.body is None:
+        case.body = {}
     # A line of 64 KiB is refused before there is a request, by uvicorn, which knows no problem documents.
     case.path_parameters = _cut(case.path_parameters)
     case.query = _cut(case.query)
