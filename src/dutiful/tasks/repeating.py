@@ -213,7 +213,9 @@ async def _make_next(
     await session.flush()
     journal.record(session, actor, "task.created", made, None)
     days = following.occurrence - kept.occurrence
-    await _copy_below(session, actor, below, {task.id: made}, days)
+    copies = await _copy_below(session, actor, below, {task.id: made}, days)
+    if at_hand is not None:
+        at_hand.add_made([made, *copies])
     return made
 
 
@@ -223,7 +225,7 @@ async def _copy_below(
     below: Sequence[Task],
     parents: Mapping[int, Task],
     days: dt.timedelta,
-) -> None:
+) -> list[Task]:
     """The subtasks of those that `parents` are the copies of. A level at a time, since a copy needs the id of its parent."""
     copies = {
         one.id: _copy_subtask(actor, one, Place(parent.project_id, parent.section_id, parent.id), days)
@@ -231,12 +233,12 @@ async def _copy_below(
         if (parent := parents.get(one.parent_id or 0)) is not None
     }
     if not copies:
-        return
+        return []
     session.add_all(copies.values())
     await session.flush()
     for copy in copies.values():
         journal.record(session, actor, "task.created", copy, None)
-    await _copy_below(session, actor, below, copies, days)
+    return [*copies.values(), *await _copy_below(session, actor, below, copies, days)]
 
 
 def _goes_along(subtask: Task) -> bool:

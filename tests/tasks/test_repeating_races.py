@@ -1,0 +1,83 @@
+"""Tasks that repeat, when many are at them at once, or somebody is at what comes with them."""
+
+from typing import Any
+
+from tests.support.people import Person
+
+DAILY = {"rrule": "FREQ=DAILY"}
+TODAY = {"date": "2026-01-31"}
+DONE = {"status": "done"}
+OPEN = {"status": "open"}
+
+
+async def open_ones(ana: Person) -> list[Any]:
+    return await ana.all("/tasks", status="open")
+
+
+async def repeating(ana: Person, **fields: Any) -> Any:
+    return await ana.make("/tasks", **{"title": "x", "due": TODAY, "recurrence": DAILY} | fields)
+
+
+async def patch(ana: Person, task: Any, fields: Any) -> Any:
+    response = await ana.patch(f"/tasks/{task['id']}", fields)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def complete(ana: Person, task: Any) -> Any:
+    """The next one."""
+    known = {one["id"] for one in await open_ones(ana)}
+    await patch(ana, task, DONE)
+    (made,) = [
+        one for one in await open_ones(ana) if one["id"] not in known and one["title"] == task["title"]
+    ]
+    return made
+
+
+async def changes(ana: Person) -> list[Any]:
+    params = {"limit": 1000}
+    return list((await ana.get(f"/workspaces/{ana.workspace_id}/changes", params=params)).json()["items"])
+
+
+def in_batch(op: str, task: Any, **data: Any) -> Any:
+    return {"op": op, "type": "task", "id": task["id"], **({"data": data} if data else {})}
+
+
+# --- batches ----------------------------------------------------------------------------------------------------------
+
+
+async def test_in_a_batch_the_next_goes_with_what_is_above_it(ana: Person) -> None:
+    above = await ana.make("/tasks", title="above")
+    task = await repeating(ana, parent_id=above["id"])
+    await ana.make("/tasks", title="below", parent_id=task["id"])
+    answer = await ana.post("/batch", [in_batch("update", task, **DONE), in_batch("delete", above)])
+    assert answer.status_code == 200, answer.text
+    assert await ana.all("/tasks") == []
+
+
+async def test_in_a_batch_the_next_moves_with_what_is_above_it(ana: Person) -> None:
+    home = await ana.make("/projects", name="home")
+    above = await ana.make("/tasks", title="above")
+    task = await repeating(ana, parent_id=above["id"])
+    await ana.make("/tasks", title="below", parent_id=task["id"])
+    move = in_batch("move", above, project_id=home["id"])
+    answer = await ana.post("/batch", [in_batch("update", task, **DONE), move])
+    assert answer.status_code == 200, answer.text
+    assert {one["project_id"] for one in await ana.all("/tasks")} == {home["id"]}
+    assert len(await ana.all("/tasks")) == 5
+
+
+async def test_a_batch_moves_behind_in_front_and_around_what_repeats(ana: Person) -> None:
+    tasks = [await repeating(ana, title=f"{number}") for number in range(6)]
+    operations = []
+    for number, task in enumerate(tasks):
+        operations += [
+            in_batch("move", task, before=tasks[number - 1]["id"]) if number else in_batch("update", task, title="0"),
+            in_batch("update", task, **DONE),
+            in_batch("move", task, after=tasks[(number + 3) % 6]["id"]),
+            in_batch("update", task, **OPEN),
+            in_batch("update", task, **DONE),
+        ]  # fmt: skip
+    answer = await ana.post("/batch", operations)
+    assert answer.status_code == 200, answer.text
+    assert sorted(one["title"] for one in await open_ones(ana)) == list("012345")
