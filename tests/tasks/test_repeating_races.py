@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.support.people import Person
+from tests.support.undoing import undo
 
 DAILY = {"rrule": "FREQ=DAILY"}
 TODAY = {"date": "2026-01-31"}
@@ -41,6 +42,35 @@ async def changes(ana: Person) -> list[Any]:
 
 def in_batch(op: str, task: Any, **data: Any) -> Any:
     return {"op": op, "type": "task", "id": task["id"], **({"data": data} if data else {})}
+
+
+# --- what was made, and who worked on it ------------------------------------------------------------------------------
+
+
+async def test_a_subtask_that_somebody_added_to_the_next_is_work_on_it(ana: Person) -> None:
+    task = await repeating(ana)
+    following = await complete(ana, task)
+    added = await ana.make("/tasks", title="mine", parent_id=following["id"])
+    await patch(ana, task, OPEN)
+    assert added["id"] in {one["id"] for one in await open_ones(ana)}
+
+
+async def test_what_an_undo_brought_back_nobody_has_worked_on(ana: Person) -> None:
+    task = await repeating(ana)
+    await complete(ana, task)
+    taken_back = await undo(ana, (await changes(ana))[-1]["id"], request=True)
+    await undo(ana, taken_back["items"][-1]["id"], request=True)
+    assert (await ana.get(f"/tasks/{task['id']}")).json()["status"] == "done"
+    await patch(ana, task, OPEN)
+    assert [one["id"] for one in await open_ones(ana)] == [task["id"]]
+
+
+async def test_another_place_in_the_list_is_no_work_on_the_next(ana: Person) -> None:
+    task = await repeating(ana)
+    following = await complete(ana, task)
+    await ana.post(f"/tasks/{following['id']}/move", {"before": task["id"]})
+    await patch(ana, task, OPEN)
+    assert [one["id"] for one in await open_ones(ana)] == [task["id"]]
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------

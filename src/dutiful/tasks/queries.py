@@ -14,7 +14,7 @@ from dutiful.database.direct import Record
 from dutiful.database.session import Reader, Writer, fetch, planned_for_values
 from dutiful.errors import invalid_parameter
 from dutiful.filtering import FilterError, Now
-from dutiful.models import Member, Task
+from dutiful.models import Change, Member, Task
 from dutiful.paging import Slice
 from dutiful.tasks import compiling, rows, search
 from dutiful.tasks.compiling import Shape
@@ -100,6 +100,17 @@ def _parents_first(top: Task, tasks: Sequence[Task]) -> list[Task]:
     while level := [child for parent in level for child in children.get(parent.id, ())]:
         ordered += level
     return ordered
+
+
+async def creations(session: Writer, workspace_id: int, task_ids: Collection[int]) -> Sequence[Change]:
+    """What the journal still has of how these were made."""
+    made = select(Change).where(
+        Change.workspace_id == workspace_id,
+        Change.entity == "task",
+        Change.entity_id.in_(task_ids),
+        Change.verb == "task.created",
+    )
+    return (await session.scalars(made)).all()
 
 
 async def depths(session: Writer, task_ids: Collection[int]) -> dict[int, int]:

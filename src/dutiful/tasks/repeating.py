@@ -281,16 +281,26 @@ def _copy(actor: Actor, task: Task, place: Place, **fields: Any) -> Task:
 
 
 async def _discard_untouched(session: Writer, actor: Actor, task_id: int) -> bool:
-    """Into the trash with what was made and never changed; False if it is gone, or somebody worked on it."""
+    """Into the trash with what was made and is as it was; False if it is gone, or somebody worked on it."""
     await session.flush()
     task = await session.get(Task, task_id)
     if task is None or task.deleted_at is not None:
         return False
     group = [task, *await queries.descendants(session, task)]
-    if any(one.version > 1 for one in group):
+    made = await queries.creations(session, task.workspace_id, [one.id for one in group])
+    # What another request made was put there by somebody.
+    if len({change.request_id for change in made}) > 1:
+        return False
+    as_made = {change.entity_id: _content(change.after or {}) for change in made}
+    if any(as_made.get(one.id) != _content(one.state()) for one in group):
         return False
     trash.discard(session, actor, group)
     return True
+
+
+def _content(state: JsonObject) -> JsonObject:
+    """Without its place among its neighbours, which they may change too."""
+    return {name: value for name, value in state.items() if name != "position"}
 
 
 def _moved(when: When | None, days: dt.timedelta) -> When | None:
