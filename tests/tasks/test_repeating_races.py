@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.support.people import Person
 from tests.support.undoing import undo
 
@@ -71,6 +72,62 @@ async def test_another_place_in_the_list_is_no_work_on_the_next(ana: Person) -> 
     await ana.post(f"/tasks/{following['id']}/move", {"before": task["id"]})
     await patch(ana, task, OPEN)
     assert [one["id"] for one in await open_ones(ana)] == [task["id"]]
+
+
+# --- the next is gone -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["while done", "while open again"])
+async def test_if_the_next_was_deleted_the_task_goes_on_by_itself(ana: Person, when: str) -> None:
+    task = await repeating(ana)
+    following = await complete(ana, task)
+    if when == "while open again":
+        await patch(ana, following, {"title": "y"})
+        await patch(ana, task, OPEN)
+    await ana.delete(f"/tasks/{following['id']}")
+    await patch(ana, task, OPEN)
+    skipped = await ana.post(f"/tasks/{task['id']}/skip")
+    assert skipped.status_code == 200, skipped.text
+    weekly = await patch(ana, task, {"recurrence": {"rrule": "FREQ=WEEKLY"}})
+    assert weekly["recurrence"]["rrule"] == "FREQ=WEEKLY"
+    await complete(ana, task)
+
+
+async def test_completed_again_with_the_next_deleted_it_makes_another(ana: Person) -> None:
+    task = await repeating(ana)
+    following = await complete(ana, task)
+    await ana.delete(f"/tasks/{following['id']}")
+    await patch(ana, task, OPEN)
+    await complete(ana, task)
+    assert len(await open_ones(ana)) == 1
+
+
+async def test_a_later_one_of_the_series_is_a_next_too(ana: Person) -> None:
+    first = await repeating(ana)
+    second = await complete(ana, first)
+    third = await complete(ana, second)
+    await ana.delete(f"/tasks/{second['id']}")
+    await patch(ana, first, OPEN)
+    await patch(ana, first, DONE)
+    assert [one["id"] for one in await open_ones(ana)] == [third["id"]]
+
+
+async def test_a_series_begins_though_other_tasks_are_later(ana: Person) -> None:
+    task = await ana.make("/tasks", title="x")
+    await ana.make("/tasks", title="y")
+    await repeating(ana)
+    begun = await patch(ana, task, {"recurrence": DAILY})
+    ended = await patch(ana, task, {"recurrence": None})
+    assert (begun["recurrence"]["rrule"], ended["recurrence"]) == ("FREQ=DAILY", None)
+
+
+async def test_a_next_back_from_the_trash_is_the_next_again(ana: Person) -> None:
+    task = await repeating(ana)
+    following = await complete(ana, task)
+    await patch(ana, task, OPEN)
+    await ana.post(f"/tasks/{following['id']}/restore")
+    await patch(ana, task, DONE)
+    assert [one["id"] for one in await open_ones(ana)] == [following["id"]]
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, cast, column, func, literal, select, true, union_all
+from sqlalchemy import BigInteger, Select, and_, cast, column, func, literal, or_, select, true, union_all
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from dutiful import clock, filtering, paging
@@ -100,6 +100,17 @@ def _parents_first(top: Task, tasks: Sequence[Task]) -> list[Task]:
     while level := [child for parent in level for child in children.get(parent.id, ())]:
         ordered += level
     return ordered
+
+
+async def find_next(session: Writer, task: Task) -> int | None:
+    """Of the series of a task that repeats: the one made when it was done, or else the first later one, that lives."""
+    is_next = Task.id == (task.recurrence or {}).get("next_id")
+    is_later = and_(Task.series_id == task.series_id, Task.id > task.id)
+    living = select(Task.id).where(Task.workspace_id == task.workspace_id, Task.deleted_at.is_(None))
+    found: int | None = await session.scalar(
+        living.where(or_(is_next, is_later)).order_by(is_next.desc(), Task.id).limit(1)
+    )
+    return found
 
 
 async def creations(session: Writer, workspace_id: int, task_ids: Collection[int]) -> Sequence[Change]:

@@ -1,7 +1,7 @@
 """Tasks that repeat. One of a series is open; when it is done, the next is made in the same transaction.
 
-The task keeps in `recurrence` what the next follows from (see `recurrence.series`), and once it is done the id of the next,
-so that it has but one, however often it is done again.
+The task keeps in `recurrence` what the next follows from (see `recurrence.series`), and once it is done the id of the next.
+While that lives, or a later one of the series, no other is made, however often it is done again.
 """
 
 import datetime as dt
@@ -55,20 +55,23 @@ def begin(task: Task, wanted: RecurrenceFields | RecurrencePatch, timezone: str)
     task.series_id = uuid.uuid4()
 
 
-def change(task: Task, patch: TaskPatch, before: JsonObject, timezone: str) -> None:
+async def change(session: Writer, task: Task, patch: TaskPatch, before: JsonObject, timezone: str) -> None:
     """What `patch`, which was applied already, means for the series of `task`."""
     kept = Kept.of(task)
     if "recurrence" in patch.model_fields_set:
-        _change_rule(task, kept, patch.recurrence, timezone)
+        await _change_rule(session, task, kept, patch.recurrence, timezone)
     elif kept is not None:
         _change_fields(task, kept, patch, before)
     elif patch.apply_to is not None:
         raise invalid("/apply_to", "is for tasks that repeat; leave it out")
 
 
-def _change_rule(task: Task, kept: Kept | None, wanted: RecurrencePatch | None, timezone: str) -> None:
-    if kept is not None and kept.next_id is not None:
-        raise invalid("/recurrence", f"belongs to the next of the series by now: change task {kept.next_id}")
+async def _change_rule(
+    session: Writer, task: Task, kept: Kept | None, wanted: RecurrencePatch | None, timezone: str
+) -> None:
+    next_id = None if kept is None else await queries.find_next(session, task)
+    if next_id is not None:
+        raise invalid("/recurrence", f"belongs to the next of the series by now: change task {next_id}")
     if wanted is None:
         task.recurrence = None
     else:
@@ -140,11 +143,12 @@ async def go_on(
     kept = Kept.of(task)
     if kept is None or task.status == before["status"]:
         return
-    if task.status is Status.DONE and kept.next_id is None:
+    if task.status is Status.DONE:
+        next_id = await queries.find_next(session, task)
         following = _next(kept, actor, completed_at=task.completed_at or clock.now())
-        if following is not None:
-            made = await _make_next(session, actor, task, kept, following, at_hand)
-            task.recurrence = replace(kept, next_id=made.id).as_json()
+        if next_id is None and following is not None:
+            next_id = (await _make_next(session, actor, task, kept, following, at_hand)).id
+        task.recurrence = replace(kept, next_id=next_id).as_json()
     elif (
         before["status"] == Status.DONE
         and kept.next_id is not None
@@ -153,7 +157,7 @@ async def go_on(
         task.recurrence = replace(kept, next_id=None).as_json()
 
 
-def skip(task: Task, actor: Actor) -> None:
+async def skip(session: Writer, actor: Actor, task: Task) -> None:
     """Puts this one off to the next date of its series."""
     kept = Kept.of(task)
     if kept is None:
@@ -161,8 +165,11 @@ def skip(task: Task, actor: Actor) -> None:
             "The task does not repeat, so there is nothing to skip to. Move its date instead.",
             code="no_series",
         )
-    if task.status is not Status.OPEN or kept.next_id is not None:
+    if task.status is not Status.OPEN:
         raise Conflict("Only an open task can be skipped; this one is closed.", code="not_open")
+    next_id = await queries.find_next(session, task)
+    if next_id is not None:
+        raise Conflict(f"The next of the series is there already: skip task {next_id}.", code="has_next")
     following = _next(kept, actor, completed_at=clock.now())
     if following is None:
         raise Conflict(

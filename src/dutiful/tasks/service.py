@@ -49,7 +49,7 @@ async def update(
     apply(task, patch)
     if completed_at is not None and task.status is Status.DONE:
         task.completed_at = completed_at
-    repeating.change(task, patch, before, actor.timezone)
+    await repeating.change(session, task, patch, before, actor.timezone)
     await repeating.go_on(session, actor, task, before, at_hand)
     journal.record(session, actor, verb_of(task, before), task, before)
     return task
@@ -77,7 +77,7 @@ async def skip(session: Writer, actor: Actor, task_id: int, expected: Expected =
     task = await get_for_write(session, actor, Task, task_id)
     expected.check(task)
     before = task.state()
-    repeating.skip(task, actor)
+    await repeating.skip(session, actor, task)
     journal.record(session, actor, "task.updated", task, before)
     return task
 
