@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from tests.support.people import Person
+from tests.support.problems import problem
 from tests.support.undoing import undo
 
 DAILY = {"rrule": "FREQ=DAILY"}
@@ -128,6 +129,34 @@ async def test_a_next_back_from_the_trash_is_the_next_again(ana: Person) -> None
     await ana.post(f"/tasks/{following['id']}/restore")
     await patch(ana, task, DONE)
     assert [one["id"] for one in await open_ones(ana)] == [following["id"]]
+
+
+# --- undo of one change -----------------------------------------------------------------------------------------------
+
+
+async def test_a_completion_is_taken_back_with_the_next_or_not_at_all(ana: Person) -> None:
+    task = await repeating(ana)
+    following = await complete(ana, task)
+    made, completed = (await changes(ana))[-2:]
+    refused = problem(await ana.post(f"/changes/{completed['id']}/undo"), 409)
+    assert refused["code"] == "series"
+    await undo(ana, made["id"])
+    await undo(ana, completed["id"])
+    assert [one["id"] for one in await open_ones(ana)] == [task["id"]]
+    again = await complete(ana, task)
+    assert again["id"] != following["id"]
+
+
+async def test_a_reopening_is_taken_back_with_the_next_or_not_at_all(ana: Person) -> None:
+    task = await repeating(ana)
+    following = await complete(ana, task)
+    await patch(ana, task, OPEN)
+    reopened = (await changes(ana))[-1]
+    assert problem(await ana.post(f"/changes/{reopened['id']}/undo"), 409)["code"] == "series"
+    await undo(ana, reopened["id"], request=True)
+    assert [one["id"] for one in await open_ones(ana)] == [following["id"]]
+    await patch(ana, task, OPEN)
+    assert [one["id"] for one in await open_ones(ana)] == [task["id"]]
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dutiful.database.session import Writer
 from dutiful.errors import Conflict
 from dutiful.history import queries
 from dutiful.history.effects import Key, Thing, name_of
-from dutiful.models import Label, Project, Section, Task
+from dutiful.models import Label, Project, Section, Status, Task
 from dutiful.tasks import queries as task_queries
 from dutiful.tasks.place import Place
 
@@ -25,12 +25,23 @@ class Was:
     place: Place | None = None
     label_ids: frozenset[int] = frozenset()
     assignee_id: int | None = None
+    is_done: bool = False
+    next_id: int | None = None
 
     @classmethod
     def of(cls, thing: Thing) -> Self:
         if isinstance(thing, Task):
             labels = frozenset(thing.label_ids)
-            return cls(thing.deleted_at, thing.title, Place.of(thing), labels, thing.assignee_id)
+            is_done, next_id = thing.status is Status.DONE, _next_id(thing)
+            return cls(
+                thing.deleted_at,
+                thing.title,
+                Place.of(thing),
+                labels,
+                thing.assignee_id,
+                is_done,
+                next_id,
+            )
         return cls(thing.deleted_at, thing.name)
 
     @property
@@ -86,6 +97,7 @@ async def check(undoing: Undoing) -> None:
     await _check_left_behind(undoing)
     await _check_labels(undoing)
     await _check_assignees(undoing)
+    await _check_series(undoing)
 
 
 async def _check_inboxes(undoing: Undoing) -> None:
@@ -288,3 +300,30 @@ async def _check_assignees(undoing: Undoing) -> None:
                 f"Whoever “{task.title}” was assigned to is no member of the workspace any more. Assign it by hand.",
                 code="not_a_member",
             )
+
+
+# --- series -----------------------------------------------------------------------------------------------------------
+
+
+async def _check_series(undoing: Undoing) -> None:
+    """A task that is done has its next, and one that is not has none that came of it."""
+    changed = [task for task in undoing.of(Task) if _next_id(task) != undoing.was[task].next_id]
+    nexts = await _load(
+        undoing, Task, {one for task in changed for one in (_next_id(task), undoing.was[task].next_id)}
+    )
+    living = {task.id for task in nexts.values() if task.deleted_at is None}
+    for task in changed:
+        was, next_id = undoing.was[task], _next_id(task)
+        is_done_anew = task.status is Status.DONE and not was.is_done
+        if was.next_id in living or (is_done_anew and next_id is not None and next_id not in living):
+            those = {(one.workspace_id, one.entity, one.id) for one in nexts.values()}
+            raise Conflict(
+                f"“{task.title}” repeats, and the next of its series would not go along. Take back the whole request.",
+                code="series",
+                changes=await queries.latest_changes(undoing.session, those),
+            )
+
+
+def _next_id(task: Task) -> int | None:
+    """The task that was made when this one was done."""
+    return (task.recurrence or {}).get("next_id")
