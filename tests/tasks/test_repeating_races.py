@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tests.support.people import Person
-from tests.support.problems import problem
+from tests.support.problems import pointers, problem
 from tests.support.undoing import undo
 
 DAILY = {"rrule": "FREQ=DAILY"}
@@ -197,3 +197,37 @@ async def test_a_batch_moves_behind_in_front_and_around_what_repeats(ana: Person
     answer = await ana.post("/batch", operations)
     assert answer.status_code == 200, answer.text
     assert sorted(one["title"] for one in await open_ones(ana)) == list("012345")
+
+
+# --- a change of the series -------------------------------------------------------------------------------------------
+
+
+async def test_the_same_rule_once_more_changes_nothing(ana: Person) -> None:
+    task = await repeating(ana, recurrence={"rrule": "FREQ=WEEKLY;COUNT=3"})
+    path = f"/tasks/{task['id']}"
+    moved = await patch(ana, task, {"due": {"date": "2026-02-02"}})
+    same = {name: moved["recurrence"][name] for name in ("rrule", "anchor")}
+    for recurrence in ({}, same, {"rrule": same["rrule"]}, {"anchor": "schedule"}):
+        for send in (ana.patch, ana.put):
+            assert (await send(path, {"recurrence": recurrence})).json() == moved
+    assert pointers(await ana.patch(path, {"recurrence": {"rrule": None}})) == ["/recurrence/rrule"]
+
+
+async def test_a_rest_of_a_series_that_is_put_off_has_as_many_as_were_left(ana: Person) -> None:
+    task = await repeating(ana, due={"date": "2040-01-02"}, recurrence={"rrule": "FREQ=WEEKLY;COUNT=3"})
+    await ana.post(f"/tasks/{task['id']}/skip")
+    changed = await patch(ana, task, {"due": {"date": "2040-01-10"}, "apply_to": "following"})
+    assert changed["recurrence"]["rrule"] == "FREQ=WEEKLY;COUNT=2"
+    following = await complete(ana, task)
+    assert following["due"]["date"] == "2040-01-17"
+    await patch(ana, following, DONE)
+    assert await open_ones(ana) == []
+
+
+async def test_what_was_changed_for_this_one_alone_stays_so_when_the_rule_changes(ana: Person) -> None:
+    task = await repeating(ana, title="rent")
+    await patch(ana, task, {"title": "rent, in cash", "apply_to": "this"})
+    await patch(ana, task, {"recurrence": {"rrule": "FREQ=WEEKLY"}, "priority": "high", "apply_to": "this"})
+    await patch(ana, task, DONE)
+    (following,) = await open_ones(ana)
+    assert (following["title"], following["priority"]) == ("rent", "none")

@@ -19,6 +19,7 @@ from dutiful.database.session import Writer
 from dutiful.database.types import JsonObject
 from dutiful.errors import Conflict, invalid
 from dutiful.models import Priority, Status, Task, When
+from dutiful.models.journaled import as_json
 from dutiful.models.task import new_uid
 from dutiful.recurrence import Anchor, InvalidRule, Recurrence, next_due, occurrences, starting
 from dutiful.tasks import queries
@@ -34,16 +35,14 @@ _OF_THIS_ONE = ("title", "description", "priority", "start")
 # --- changing ---------------------------------------------------------------------------------------------------------
 
 
-def begin(task: Task, wanted: RecurrenceFields | RecurrencePatch, timezone: str) -> None:
+def begin(task: Task, wanted: RecurrenceFields, timezone: str) -> None:
     """Makes `task` the first of a series, due when it is or else on the first day that fits. Raises Invalid."""
-    kept = Kept.of(task)
-    rrule = wanted.rrule or (kept.recurrence.rrule if kept else None)
-    if rrule is None:
-        raise invalid("/recurrence/rrule", "is needed: the task does not repeat yet")
-    anchor = wanted.anchor or (kept.recurrence.anchor if kept else Anchor.SCHEDULE)
+    _begin(task, _recurrence(wanted, None), timezone, {})
+
+
+def _begin(task: Task, recurrence: Recurrence, timezone: str, usual: JsonObject) -> None:
     today = clock.now().astimezone(ZoneInfo(timezone)).date()
     try:
-        recurrence = Recurrence.of(rrule, anchor)
         if task.due is None:
             task.due = next(occurrences(recurrence, When(today)), None)
         if task.due is None:
@@ -51,43 +50,57 @@ def begin(task: Task, wanted: RecurrenceFields | RecurrencePatch, timezone: str)
         recurrence = starting(recurrence, task.due)
     except InvalidRule as error:
         raise invalid("/recurrence/rrule", str(error)) from error
-    task.recurrence = Kept(recurrence, task.due, task.due.date).as_json()
+    task.recurrence = Kept(recurrence, task.due, task.due.date, usual=usual).as_json()
     task.series_id = uuid.uuid4()
+
+
+def _recurrence(wanted: RecurrenceFields | RecurrencePatch, kept: Kept | None) -> Recurrence:
+    if wanted.rrule is None and kept is None:
+        raise invalid("/recurrence/rrule", "is needed: the task does not repeat yet")
+    anchor = wanted.anchor or (kept.recurrence.anchor if kept else Anchor.SCHEDULE)
+    try:
+        return Recurrence.of(wanted.rrule or (kept.recurrence.rrule if kept else ""), anchor)
+    except InvalidRule as error:
+        raise invalid("/recurrence/rrule", str(error)) from error
 
 
 async def change(session: Writer, task: Task, patch: TaskPatch, before: JsonObject, timezone: str) -> None:
     """What `patch`, which was applied already, means for the series of `task`."""
     kept = Kept.of(task)
-    if "recurrence" in patch.model_fields_set:
-        await _change_rule(session, task, kept, patch.recurrence, timezone)
-    elif kept is not None:
+    if "recurrence" not in patch.model_fields_set:
+        if kept is not None:
+            _change_fields(task, kept, patch, before)
+        elif patch.apply_to is not None:
+            raise invalid("/apply_to", "is for tasks that repeat; leave it out")
+        return
+    wanted = None if patch.recurrence is None else _recurrence(patch.recurrence, kept)
+    is_due_as_before = as_json(task.due) == before["due"]
+    if kept is not None and wanted == kept.recurrence and is_due_as_before:
         _change_fields(task, kept, patch, before)
-    elif patch.apply_to is not None:
-        raise invalid("/apply_to", "is for tasks that repeat; leave it out")
+    else:
+        await _change_rule(session, task, kept, patch, before, timezone)
 
 
 async def _change_rule(
-    session: Writer, task: Task, kept: Kept | None, wanted: RecurrencePatch | None, timezone: str
+    session: Writer, task: Task, kept: Kept | None, patch: TaskPatch, before: JsonObject, timezone: str
 ) -> None:
     next_id = None if kept is None else await queries.find_next(session, task)
     if next_id is not None:
         raise invalid("/recurrence", f"belongs to the next of the series by now: change task {next_id}")
-    if wanted is None:
+    if patch.recurrence is None:
         task.recurrence = None
-    else:
-        begin(task, wanted, timezone)
+        return
+    # A new series begins with the dates that this one has.
+    usual = _usual({} if kept is None else kept.usual, patch, before)
+    usual.pop("start", None)
+    if kept is not None and patch.recurrence.rrule is None:
+        kept = replace(kept, recurrence=_rest(kept))
+    _begin(task, _recurrence(patch.recurrence, kept), timezone, usual)
 
 
 def _change_fields(task: Task, kept: Kept, patch: TaskPatch, before: JsonObject) -> None:
-    sent = patch.model_fields_set
-    usual = dict(kept.usual)
-    for name in sent.intersection(_OF_THIS_ONE):
-        if (patch.apply_to or _usually(name)) is Following.THIS:
-            usual.setdefault(name, before[name])
-        else:
-            usual.pop(name, None)
-    kept = replace(kept, usual=usual)
-    if "due" in sent:
+    kept = replace(kept, usual=_usual(kept.usual, patch, before))
+    if "due" in patch.model_fields_set:
         if task.due is None:
             raise invalid(
                 "/due", "is needed by a task that repeats; send “recurrence”: null as well to end its series"
@@ -97,12 +110,32 @@ def _change_fields(task: Task, kept: Kept, patch: TaskPatch, before: JsonObject)
     task.recurrence = kept.as_json()
 
 
+def _usual(usual: JsonObject, patch: TaskPatch, before: JsonObject) -> JsonObject:
+    """What the next ones have of what was, and now is, changed for this one alone."""
+    usual = dict(usual)
+    for name in patch.model_fields_set.intersection(_OF_THIS_ONE):
+        if (patch.apply_to or _usually(name)) is Following.THIS:
+            usual.setdefault(name, before[name])
+        else:
+            usual.pop(name, None)
+    return usual
+
+
 def _starting_again(kept: Kept, due: When) -> Kept:
     try:
-        recurrence = starting(kept.recurrence, due)
+        recurrence = starting(_rest(kept), due)
     except InvalidRule as error:
         raise invalid("/due/date", f"does not go with the recurrence. {error}") from error
     return replace(kept, recurrence=recurrence, start=due, occurrence=due.date)
+
+
+def _rest(kept: Kept) -> Recurrence:
+    """The recurrence for a new series to take over: COUNT of a schedule without those before this one."""
+    rule = kept.recurrence.rule
+    if rule.count is None or kept.recurrence.anchor is Anchor.COMPLETION:
+        return kept.recurrence
+    passed = sum(when.date < kept.occurrence for when in occurrences(kept.recurrence, kept.start))
+    return replace(kept.recurrence, rrule=str(replace(rule, count=rule.count - passed)))
 
 
 def _usually(name: str) -> Following:

@@ -62,7 +62,7 @@ class RecurrenceFields(Input):
 
 
 class RecurrencePatch(Input):
-    """A merge patch of a recurrence. It begins a new series at the task's due date."""
+    """A merge patch of a recurrence. What differs begins a new series at the task's due date."""
 
     rrule: IfSent[RRule] = None
     anchor: IfSent[Anchor] = None
