@@ -2,6 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from dutiful import clock, quickadd
@@ -13,7 +14,7 @@ from dutiful.labels.schemas import LONGEST_NAME
 from dutiful.models import Project, Task, User
 from dutiful.quickadd import QuickTask
 from dutiful.tasks import creation, naming
-from dutiful.tasks.schemas import LONGEST_TITLE, QuickText, RecurrenceFields, TaskCreate
+from dutiful.tasks.schemas import LONGEST_TITLE, MOST_LABELS, QuickText, RecurrenceFields, TaskCreate
 from dutiful.vocabulary import WhenFields
 
 
@@ -36,12 +37,19 @@ async def create(session: Writer, actor: Actor, said: QuickTask, workspace_id: i
         workspace_id=workspace_id if project is None else project.workspace_id,
         project_id=None if project is None else project.id,
         labels_add=list(said.labels),
-        due=None if said.due is None else WhenFields.model_validate(said.due, from_attributes=True),
+        due=_due(said),
         recurrence=None
         if said.recurrence is None
         else RecurrenceFields.model_validate(said.recurrence, from_attributes=True),
     )
     return await creation.create(session, actor, item)
+
+
+def _due(said: QuickTask) -> WhenFields | None:
+    try:
+        return None if said.due is None else WhenFields.model_validate(said.due, from_attributes=True)
+    except ValidationError as error:
+        raise invalid("/text", "has a date that is too far away") from error
 
 
 def _check(said: QuickTask) -> None:
@@ -51,6 +59,8 @@ def _check(said: QuickTask) -> None:
         raise invalid(
             "/text", f"makes a title of more than {LONGEST_TITLE} characters; put the rest behind “//”"
         )
+    if len(said.labels) > MOST_LABELS:
+        raise invalid("/text", f"has more than {MOST_LABELS} labels")
     for label in said.labels:
         if len(label) > LONGEST_NAME:
             raise invalid("/text", f"has a label of more than {LONGEST_NAME} characters")

@@ -27,6 +27,7 @@ from dutiful.vocabulary import (
 
 LONGEST_TITLE = 500
 LONGEST_QUICK_TEXT = 5_000
+MOST_LABELS = 100
 MOST_PREVIEWED = 100
 
 Title = Annotated[
@@ -36,8 +37,8 @@ Description = Annotated[str, StringConstraints(max_length=50_000), NO_NUL]
 Uid = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), NO_NUL, NOT_BLANK
 ]
-LabelIds = Annotated[list[EntityId], Field(max_length=100)]
-LabelsDelta = Annotated[list[EntityId | LabelName], Field(max_length=100)]
+LabelIds = Annotated[list[EntityId], Field(max_length=MOST_LABELS)]
+LabelsDelta = Annotated[list[EntityId | LabelName], Field(max_length=MOST_LABELS)]
 
 
 RRule = Annotated[
