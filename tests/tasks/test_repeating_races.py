@@ -1,5 +1,7 @@
 """Tasks that repeat, when many are at them at once, or somebody is at what comes with them."""
 
+import asyncio
+import uuid
 from typing import Any
 
 import pytest
@@ -231,3 +233,38 @@ async def test_what_was_changed_for_this_one_alone_stays_so_when_the_rule_change
     await patch(ana, task, DONE)
     (following,) = await open_ones(ana)
     assert (following["title"], following["priority"]) == ("rent", "none")
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------
+
+
+async def test_many_who_do_all_kinds_of_things_at_once_leave_one_open(ana: Person) -> None:
+    task = await repeating(ana)
+    path, key = f"/tasks/{task['id']}", {"Idempotency-Key": str(uuid.uuid4())}
+    tag = {"If-Match": '"1"'}
+    answers = await asyncio.gather(
+        *(ana.patch(path, DONE) for _ in range(5)),
+        *(ana.patch(path, DONE, headers=key) for _ in range(5)),
+        *(ana.patch(path, DONE, headers=tag) for _ in range(5)),
+        *(ana.post("/batch", [in_batch("update", task, **DONE)]) for _ in range(5)),
+        *(ana.patch(path, {"title": "y"}) for _ in range(3)),
+        *(ana.post(f"{path}/skip") for _ in range(3)),
+    )
+    assert {answer.status_code for answer in answers} <= {200, 409, 412}
+    assert len(await open_ones(ana)) == 1
+
+
+@pytest.mark.parametrize("turns", range(3))
+async def test_opened_and_closed_by_many_at_once_there_is_one_or_the_other(ana: Person, turns: int) -> None:
+    task = await repeating(ana)
+    path = f"/tasks/{task['id']}"
+    for _ in range(3):
+        answers = await asyncio.gather(
+            *(ana.patch(path, (DONE, OPEN)[number % 2]) for number in range(10)),
+            *(
+                ana.post("/batch", [in_batch("update", task, **(DONE, OPEN)[number % 2])])
+                for number in range(10)
+            ),
+        )
+        assert {answer.status_code for answer in answers} == {200}
+        assert len(await open_ones(ana)) == 1
