@@ -54,8 +54,8 @@ class Series:
     def complete(self, number: int) -> None:
         one = self.ones[number]
         if one.is_open:
-            one.is_open, one.next = False, self.next_of(number)
-            if one.next is None:
+            one.is_open = False
+            if self.next_of(number) is None:
                 one.next = len(self.ones)
                 self.ones.append(One(one.day + WEEK))
 

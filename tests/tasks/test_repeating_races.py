@@ -149,6 +149,16 @@ async def test_a_completion_is_taken_back_with_the_next_or_not_at_all(ana: Perso
     assert again["id"] != following["id"]
 
 
+async def test_a_completion_that_made_no_next_is_taken_back_alone(ana: Person) -> None:
+    task = await repeating(ana)
+    following = await complete(ana, task)
+    await patch(ana, task, OPEN)
+    await ana.post(f"/tasks/{following['id']}/restore")
+    await patch(ana, task, DONE)
+    await undo(ana, (await changes(ana))[-1]["id"], request=True)
+    assert {one["id"] for one in await open_ones(ana)} == {task["id"], following["id"]}
+
+
 async def test_a_reopening_is_taken_back_with_the_next_or_not_at_all(ana: Person) -> None:
     task = await repeating(ana)
     following = await complete(ana, task)

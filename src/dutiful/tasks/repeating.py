@@ -177,11 +177,10 @@ async def go_on(
     if kept is None or task.status == before["status"]:
         return
     if task.status is Status.DONE:
-        next_id = await queries.find_next(session, task)
         following = _next(kept, actor, completed_at=task.completed_at or clock.now())
-        if next_id is None and following is not None:
-            next_id = (await _make_next(session, actor, task, kept, following, at_hand)).id
-        task.recurrence = replace(kept, next_id=next_id).as_json()
+        if following is not None and await queries.find_next(session, task) is None:
+            made = await _make_next(session, actor, task, kept, following, at_hand)
+            task.recurrence = replace(kept, next_id=made.id).as_json()
     elif (
         before["status"] == Status.DONE
         and kept.next_id is not None
