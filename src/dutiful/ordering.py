@@ -44,11 +44,13 @@ async def place(
     *,
     after: int | None = None,
     before: int | None = None,
+    half_changed: Ordered | None = None,
 ) -> None:
     """Gives `thing` a key behind the sibling `after`, ahead of the sibling `before`, or at the end.
 
     `siblings` selects everything of the list it goes into, the trash included; it may be among them. A key that fits
-    is kept. To record the change of `thing` is the caller's; siblings that need new keys are recorded here.
+    is kept. To record the change of `thing` is the caller's; siblings that need new keys are recorded here, but
+    `half_changed`, which the caller has yet to record for another reason.
     """
     others = siblings.where(type(thing).id != thing.id)
     # What is half moved, in its new list with its old key, must not be written yet.
@@ -60,7 +62,7 @@ async def place(
         if len(key) <= positions.LONG:
             thing.position = key
         else:
-            await _rebalance(session, actor, thing, others, key)
+            await _rebalance(session, actor, thing, others, key, half_changed)
 
 
 async def _find_gap(
@@ -108,7 +110,12 @@ def _fits(key: str | None, gap: Gap) -> bool:
 
 
 async def _rebalance(
-    session: Writer, actor: Actor, thing: Ordered, others: Select[Ordered], key: str
+    session: Writer,
+    actor: Actor,
+    thing: Ordered,
+    others: Select[Ordered],
+    key: str,
+    half_changed: Ordered | None,
 ) -> None:
     """Short new keys for the whole list, with `thing` where `key`, too long, would have put it.
 
@@ -119,8 +126,8 @@ async def _rebalance(
     highest = max(row.position or key for row in rows)
     rows.sort(key=lambda row: key if row is thing else row.position)
     for row, short in zip(rows, positions.spread(highest, None, len(rows)), strict=True):
-        if row is thing:
-            thing.position = short
+        if row in {thing, half_changed}:
+            row.position = short
         else:
             _move(session, actor, row, short)
 

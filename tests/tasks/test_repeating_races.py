@@ -5,9 +5,14 @@ import uuid
 from typing import Any
 
 import pytest
+from tests.support.journals import changes_of
 from tests.support.people import Person
 from tests.support.problems import pointers, problem
+from tests.support.replaying import replay, state_of_tables
 from tests.support.undoing import undo
+
+from dutiful import positions
+from dutiful.database.session import Database
 
 DAILY = {"rrule": "FREQ=DAILY"}
 TODAY = {"date": "2026-01-31"}
@@ -75,6 +80,18 @@ async def test_another_place_in_the_list_is_no_work_on_the_next(ana: Person) -> 
     await ana.post(f"/tasks/{following['id']}/move", {"before": task["id"]})
     await patch(ana, task, OPEN)
     assert [one["id"] for one in await open_ones(ana)] == [task["id"]]
+
+
+async def test_done_and_opened_until_all_get_new_keys_the_journal_still_tells_it_all(
+    ana: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "LONG", 6)
+    task = await repeating(ana)
+    for number in range(100):
+        await patch(ana, task, (DONE, OPEN)[number % 2])
+    told = list(await changes_of(database, ana.workspace_id))
+    assert "task.moved" in {change.verb for change in told}
+    assert replay(told) == await state_of_tables(database, ana.workspace_id)
 
 
 # --- the next is gone -------------------------------------------------------------------------------------------------

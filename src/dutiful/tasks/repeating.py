@@ -247,7 +247,7 @@ async def _make_next(
     made.recurrence = following.as_json()
     if at_hand is not None:
         at_hand.forget_list(place)
-    await ordering.place(session, actor, made, queries.siblings(place), after=task.id)
+    await ordering.place(session, actor, made, queries.siblings(place), after=task.id, half_changed=task)
     session.add(made)
     await session.flush()
     journal.record(session, actor, "task.created", made, None)
