@@ -114,7 +114,7 @@ def _filled(text: Any, person: Person) -> Any:
 Names = dict[tuple[str, int], str]
 _IDS = {"id", "workspace_id", "project_id", "created_by"}
 # Of a position it counts only which comes first; the others are one's own.
-_OWN = {"position", "next_cursor", "request_id", "label_ids"}
+_OWN = {"position", "next_cursor", "next_id", "request_id", "label_ids"}
 
 
 def _blur(value: Any, names: Names) -> Any:
@@ -285,6 +285,34 @@ async def test_completing_and_reopening_tell_the_same(pair: Pair, handed_on: lis
     mine, theirs = await pair.journals()
     assert mine == theirs
     assert [change[2] for change in mine][-2:] == ["task.completed", "task.reopened"]
+
+
+async def test_what_repeats_is_told_and_goes_on_the_same(pair: Pair, handed_on: list[str]) -> None:
+    due = {"date": "2040-01-31", "time": "09:00", "timezone": "Europe/Berlin"}
+    await pair.ask("POST", "/tasks", {"title": "x", "due": due, "recurrence": {"rrule": "FREQ=MONTHLY"}})
+    await pair.ask("GET", "/tasks")
+    assert len(handed_on) == 1
+    patches: list[dict[str, Any]] = [
+        *PATCHES,
+        {"status": "done"},
+        {"status": "open"},
+        {"recurrence": {}},
+        {"recurrence": {"anchor": "completion"}},
+        {"title": "y", "apply_to": "this"},
+        {"recurrence": None},
+    ]
+    for patch in patches:
+        answers = [
+            await person.patch(f"/tasks/{(await tasks_of(pair.database, person.workspace_id))[0].id}", patch)
+            for person in (pair.express, pair.plain)
+        ]
+        seen = [await pair.blurred(*each) for each in zip(answers, (pair.express, pair.plain), strict=True)]
+        assert seen[0] == seen[1], patch
+    # None of it was the lane's to change.
+    assert len(handed_on) == 1 + len(patches)
+    await pair.ask("GET", "/tasks")
+    mine, theirs = await pair.journals()
+    assert mine == theirs
 
 
 LISTS = [
